@@ -1,0 +1,78 @@
+import type { Platform } from "./platform.js";
+
+/** Work that goes on after an answer went out. */
+export interface Background {
+  /**
+   * Calls `attempt` after each of the pauses until it says `done`. Past a thousand tasks at once the new one is
+   * given up at once: what it was to tell the store, the end of the lease will tell.
+   */
+  retry(pausesMs: readonly number[], attempt: () => Promise<"done" | "again">): Promise<"done" | "given-up">;
+  /** Counts a run, so that `idle` waits for it; call the result when it ended. */
+  enter(): () => void;
+  /** Resolves when nothing is going on. */
+  idle(): Promise<void>;
+}
+
+const MAX_TASKS = 1000;
+
+/** An empty list of tasks. */
+export function createBackground(platform: Platform): Background {
+  let busy = 0;
+  let tasks = 0;
+  let waiting: (() => void)[] = [];
+
+  function enter(): () => void {
+    busy += 1;
+    return () => {
+      busy -= 1;
+      if (busy > 0) return;
+      for (const wake of waiting) wake();
+      waiting = [];
+    };
+  }
+
+  async function retry(
+    pausesMs: readonly number[],
+    attempt: () => Promise<"done" | "again">,
+  ): Promise<"done" | "given-up"> {
+    for (const pauseMs of pausesMs) {
+      await sleep(platform, pauseMs);
+      if ((await attempt()) === "done") return "done";
+    }
+    return "given-up";
+  }
+
+  return {
+    enter,
+    async retry(pausesMs, attempt) {
+      if (tasks >= MAX_TASKS) return "given-up";
+      tasks += 1;
+      const leave = enter();
+      try {
+        return await retry(pausesMs, attempt);
+      } finally {
+        tasks -= 1;
+        leave();
+      }
+    },
+    idle: () => (busy === 0 ? Promise.resolve() : new Promise((wake) => waiting.push(wake))),
+  };
+}
+
+/** Resolves after `ms`. */
+export function sleep(platform: Platform, ms: number): Promise<void> {
+  return new Promise((wake) => platform.timer(ms, wake));
+}
+
+/** The promise's value, or `undefined` once `ms` have passed. */
+export async function within<T>(platform: Platform, promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let cancel = () => {};
+  const late = new Promise<undefined>((wake) => {
+    cancel = platform.timer(Math.max(0, ms), () => wake(undefined));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    cancel();
+  }
+}

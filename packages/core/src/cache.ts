@@ -1,0 +1,49 @@
+import { createLRU } from "lru.min";
+import { type Answer, replayAnswer } from "./answer.js";
+import type { RunRecord } from "./record.js";
+import type { StoreKey } from "./store.js";
+
+/** A done record at hand, with the answer it is replayed by. */
+export interface CachedRecord {
+  readonly record: RunRecord;
+  /** Absent for a tombstone. */
+  readonly replay: Answer | undefined;
+  readonly untilMs: number;
+}
+
+/** Done records this process has seen, so that a retry costs no round trip. */
+export interface RecordCache {
+  get(key: StoreKey, nowMs: number): CachedRecord | undefined;
+  set(key: StoreKey, record: RunRecord, nowMs: number, retentionMs: number): CachedRecord;
+  delete(key: StoreKey): void;
+}
+
+const MAX_RECORDS = 1000;
+/** A longer body is read from the store each time, so that the cache stays within 16 MiB. */
+const MAX_CACHED_BYTES = 16_384;
+/** How long a record that another process deleted may still be replayed here. */
+const LONGEST_MS = 60_000;
+
+/** An empty cache of at most a thousand records. */
+export function createRecordCache(): RecordCache {
+  const records = createLRU<StoreKey, CachedRecord>({ max: MAX_RECORDS });
+  return {
+    get(key, nowMs) {
+      const cached = records.get(key);
+      if (cached === undefined || nowMs < cached.untilMs) return cached;
+      records.delete(key);
+      return undefined;
+    },
+    set(key, record, nowMs, retentionMs) {
+      const replay = record.kind === "answer" ? replayAnswer(record) : undefined;
+      const cached = { record, replay, untilMs: nowMs + Math.min(retentionMs, LONGEST_MS) };
+      if (bodyBytes(record) <= MAX_CACHED_BYTES) records.set(key, cached);
+      return cached;
+    },
+    delete: (key) => void records.delete(key),
+  };
+}
+
+function bodyBytes(record: RunRecord): number {
+  return record.kind === "answer" ? record.chunks.reduce((sum, chunk) => sum + chunk.length, 0) : 0;
+}

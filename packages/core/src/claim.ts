@@ -1,0 +1,247 @@
+/**
+ * The leader's way through the store: acquire, and whatever its answer leads to, until there is a verdict. What an
+ * answer of the store means is decided in decide.ts.
+ */
+
+import type { Answer } from "./answer.js";
+import { sleep } from "./background.js";
+import { type Decision, decide, pauseMs } from "./decide.js";
+import { OnceoverError } from "./error.js";
+import { keyDigest } from "./event.js";
+import type { Flight } from "./flight.js";
+import type { ProblemCode, ProblemDetail } from "./problem.js";
+import { encodeRecord, type RunRecord } from "./record.js";
+import { askRecover, recoveredRecord } from "./recover.js";
+import { type Claim, giveBack, startRun } from "./run.js";
+import { ask } from "./shell.js";
+import type { AcquireRequest, OwnerToken, UnknownRecord } from "./store.js";
+import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
+
+/** One acquire: what it is to do with an unknown record, and, once recovered, the answer to record instead of running. */
+interface Plan {
+  readonly takeOver?: AcquireRequest["takeOver"];
+  readonly recovered?: RunRecord;
+}
+
+/** Finds the verdict for the leader of a flight, and lands the flight unless a run goes on in it. */
+export async function claim<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+): Promise<Verdict> {
+  const unfit = await mount.gate.check();
+  if (unfit !== undefined) return storeDown(mount, arrival, flight, unfit);
+  let plan: Plan = mount.settings.effects === "repeatable" ? { takeOver: true } : {};
+  for (;;) {
+    const next = await acquireOnce(mount, arrival, flight, plan);
+    if ("action" in next) return next;
+    plan = next;
+  }
+}
+
+/** One acquire and what follows from it: a verdict, or the plan of the next acquire. */
+async function acquireOnce<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  plan: Plan,
+): Promise<Verdict | Plan> {
+  const { shell, settings } = mount;
+  const { key, fingerprint } = arrival;
+  const { takeOver } = plan;
+  const token = shell.platform.token();
+  const sentAtMs = shell.platform.monotonicMs();
+  const request = { key, token, fingerprint, leaseMs: settings.leaseMs, retentionMs: settings.retentionMs };
+  // If we die here, the key may be claimed though nothing ran: it becomes unknown when the lease ends.
+  const asked = await ask(shell, "acquire", key, (store) =>
+    store.acquire(takeOver === undefined ? request : { ...request, takeOver }),
+  );
+  if (asked.outcome === "failed") return acquireFailed(mount, arrival, flight, token, asked.error);
+  const decision = decide(asked.value, fingerprint);
+  switch (decision.action) {
+    case "run":
+      if (plan.recovered !== undefined) return recordRecovered(mount, arrival, flight, token, plan.recovered);
+      return run(mount, arrival, flight, { ...decision, token, sentAtMs });
+    case "replay":
+      return landReplay(mount, arrival, flight, decision.record);
+    case "refuse":
+      return landRefusal(mount, arrival, flight, decision.code);
+    case "wait":
+      return (await waitElsewhere(mount, arrival, flight, decision.leaseLeftMs)) ?? plan;
+    case "recover":
+      return recover(mount, arrival, flight, decision.unknown);
+    // no default
+  }
+}
+
+function run<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  claimed: Pick<Claim, "fence" | "attempt" | "token" | "sentAtMs">,
+): Verdict {
+  flight.leaseLeftMs = mount.settings.leaseMs;
+  flight.claim("here");
+  const context = { ...mount, flight, standIn: () => standIn(mount, arrival) };
+  return { action: "run", run: startRun(context, { ...arrival, ...claimed }) };
+}
+
+function landReplay<Request>(
+  { shell, settings }: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  record: RunRecord,
+): Verdict {
+  const cached = shell.cache.set(arrival.key, record, shell.platform.monotonicMs(), settings.retentionMs);
+  flight.land({ outcome: "answer", record });
+  return replay(shell, arrival, record, "store", cached.replay);
+}
+
+/** A refusal for this payload says nothing about the followers' payloads; one for the store does. */
+function landRefusal<Request>(
+  { shell }: MountContext<Request>,
+  { key }: Arrival<Request>,
+  flight: Flight,
+  code: ProblemCode,
+  detail: ProblemDetail = {},
+): Verdict {
+  flight.land(
+    code === "key-reused" || code === "outcome-unknown" ? { outcome: "again" } : { outcome: "refused", code, detail },
+  );
+  return refuse(shell, code, detail, key);
+}
+
+/** Waits until the run in another process ends, or answers 409 where that is wanted or takes too long. */
+async function waitElsewhere<Request>(
+  { shell, settings }: MountContext<Request>,
+  { key, deadlineMs }: Arrival<Request>,
+  flight: Flight,
+  leaseLeftMs: number,
+): Promise<Verdict | undefined> {
+  flight.leaseLeftMs = leaseLeftMs;
+  flight.claim("elsewhere");
+  const leftMs = () => deadlineMs - shell.platform.monotonicMs();
+  if (settings.inFlight === "reject" || leftMs() <= 0) {
+    flight.land({ outcome: "again" });
+    return inFlight(shell, key, leaseLeftMs);
+  }
+  for (let looks = 0; leftMs() > 0; looks += 1) {
+    await sleep(shell.platform, pauseMs(looks, leftMs()));
+    const asked = await ask(shell, "read", key, (store) => store.read(key));
+    // A failed look changes nothing here: the acquire that follows says what a store that is down leads to.
+    if (asked.outcome === "failed" || asked.value.outcome !== "running") return undefined;
+  }
+  return undefined;
+}
+
+async function recover<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  unknown: UnknownRecord,
+): Promise<Verdict | Plan> {
+  const { shell, settings } = mount;
+  flight.claim("elsewhere");
+  const isLate = shell.platform.monotonicMs() >= arrival.deadlineMs;
+  const recovered = await askRecover(shell, isLate ? undefined : settings.recover, arrival, unknown);
+  switch (recovered.outcome) {
+    case "unknown":
+      return landRefusal(mount, arrival, flight, "outcome-unknown");
+    case "rerun":
+      return { takeOver: unknown.fence };
+    case "done":
+      return {
+        takeOver: unknown.fence,
+        recovered: recoveredRecord(shell, settings, arrival.fingerprint, recovered.response),
+      };
+    // no default
+  }
+}
+
+/** Records what `recover` found out, on a claim taken for that alone. */
+async function recordRecovered<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  token: OwnerToken,
+  record: RunRecord,
+): Promise<Verdict> {
+  const { shell, settings } = mount;
+  const bytes = encodeRecord(record);
+  // If we die here, the outcome is unknown once more, and will be asked for again.
+  const asked = await ask(shell, "complete", arrival.key, (store) =>
+    store.complete(arrival.key, token, bytes, settings.retentionMs),
+  );
+  if (asked.outcome === "answered" && asked.value === "ok") return landReplay(mount, arrival, flight, record);
+  return landRefusal(mount, arrival, flight, "outcome-unknown");
+}
+
+/** A claim that failed may have been made all the same, so it is given back unless the handler runs on it. */
+function acquireFailed<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  token: OwnerToken,
+  error: unknown,
+): Verdict {
+  const code = refusalOf(error);
+  if (code !== "store-unavailable") return landRefusal(mount, arrival, flight, code);
+  // Nobody waits for it, and it never rejects.
+  if (mount.settings.onStoreDown === "refuse") void giveBack(mount.shell, arrival.key, token, ["ok"]);
+  return storeDown(mount, arrival, flight, code, token);
+}
+
+function refusalOf(error: unknown): "store-full" | "record-unreadable" | "store-unavailable" {
+  const code = error instanceof OnceoverError ? error.code : undefined;
+  return code === "store-full" || code === "record-unreadable" ? code : "store-unavailable";
+}
+
+/** A store that is down refuses the request, unless the route would rather run twice than not at all. */
+function storeDown<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  code: "store-unavailable" | "store-unfit",
+  token: OwnerToken = mount.shell.platform.token(),
+): Verdict {
+  if (mount.settings.onStoreDown === "refuse" || code === "store-unfit") {
+    return landRefusal(mount, arrival, flight, code, { retryAfterSeconds: 1 });
+  }
+  mount.shell.emit({ type: "ran-unrecorded", keyDigest: keyDigest(arrival.key) });
+  return run(mount, arrival, flight, { token, fence: 0, attempt: 1, sentAtMs: undefined });
+}
+
+/** What a run that lost its key answers in the other run's name; `undefined` where the key stands for nothing any more. */
+async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): Promise<Answer | undefined> {
+  const { shell } = mount;
+  const { key, fingerprint } = arrival;
+  const deadlineMs = shell.platform.monotonicMs() + STAND_IN_MS;
+  for (let looks = 0; ; looks += 1) {
+    const asked = await ask(shell, "read", key, (store) => store.read(key));
+    if (asked.outcome === "failed" || asked.value.outcome === "none") return undefined;
+    const decision = decide(asked.value, fingerprint);
+    const leftMs = deadlineMs - shell.platform.monotonicMs();
+    if (decision.action !== "wait" || leftMs <= 0) return standInAnswer(mount, arrival, decision);
+    await sleep(shell.platform, pauseMs(looks, leftMs));
+  }
+}
+
+/** How long the client of a run that lost its key waits for the other run, in milliseconds. */
+const STAND_IN_MS = 10_000;
+
+function standInAnswer<Request>(
+  { shell }: MountContext<Request>,
+  arrival: Arrival<Request>,
+  decision: Decision,
+): Answer | undefined {
+  switch (decision.action) {
+    case "replay":
+      return replay(shell, arrival, decision.record, "store").answer;
+    case "wait":
+      return inFlight(shell, arrival.key, decision.leaseLeftMs).answer;
+    case "recover":
+      return refuse(shell, "outcome-unknown", {}, arrival.key).answer;
+    default:
+      return undefined;
+  }
+}

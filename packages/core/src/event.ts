@@ -1,0 +1,59 @@
+import type { ProblemCode } from "./problem.js";
+import type { TombstoneReason } from "./record.js";
+import type { Finding, Tier } from "./store.js";
+
+/** The verbs of the store contract that events name. */
+export type StoreVerb = "acquire" | "renew" | "complete" | "abandon" | "read" | "verify";
+
+/** Where a replayed answer came from: the store, this process's cache, or a run in this process that the retry waited for. */
+export type ReplaySource = "store" | "cache" | "run";
+
+/** What happened, for logs, metrics and traces. Nothing in it comes from a client: `keyDigest` is a short digest. */
+export type OnceoverEvent =
+  /** The handler is about to run. `attempt` above 1 means that an earlier run was abandoned or taken over. */
+  | { readonly type: "run"; readonly keyDigest: string; readonly attempt: number; readonly fence: number }
+  /** The answer was recorded; with `tombstone` without its body. */
+  | {
+      readonly type: "recorded";
+      readonly keyDigest: string;
+      readonly status: number;
+      readonly recordBytes: number;
+      readonly runMs: number;
+      readonly tombstone?: TombstoneReason;
+    }
+  /** A recorded answer was given again, or a tombstone reported. */
+  | { readonly type: "replayed"; readonly keyDigest: string; readonly status: number; readonly from: ReplaySource }
+  /** The request was refused. `keyDigest` is absent where it was refused before its key was known. */
+  | { readonly type: "refused"; readonly code: ProblemCode; readonly keyDigest?: string }
+  /** The key was freed: by `once.abandon()`, or because a `repeatable` run failed. */
+  | { readonly type: "abandoned"; readonly keyDigest: string; readonly by: "handler" | "failure" }
+  /** The right to run ended while the handler was running; `once.signal` was aborted. */
+  | { readonly type: "lease-lost"; readonly keyDigest: string; readonly reason: "expired" | "taken-over" }
+  /** The answer went out, or the client was gone, and the store had not taken the record; it is tried again. */
+  | { readonly type: "record-late"; readonly keyDigest: string }
+  /** The record was never stored: another run owns the key, its retention ended, or the store stayed away too long. */
+  | { readonly type: "record-lost"; readonly keyDigest: string; readonly reason: "stale" | "unreachable" }
+  /** A run ended without an answer to record; the key becomes unknown when its lease ends. */
+  | { readonly type: "answer-lost"; readonly keyDigest: string }
+  /** A retry met an unknown outcome; `settled` says what `recover` made of it. */
+  | {
+      readonly type: "unknown";
+      readonly keyDigest: string;
+      readonly attempt: number;
+      readonly settled: "done" | "rerun" | "unknown";
+      readonly error?: unknown;
+    }
+  /** The handler ran without a record because the store was down and the route said `onStoreDown: "run"`. */
+  | { readonly type: "ran-unrecorded"; readonly keyDigest: string }
+  /** A call to the store failed or timed out. */
+  | { readonly type: "store-failed"; readonly verb: StoreVerb; readonly error: unknown; readonly keyDigest?: string }
+  /** The store's configuration was examined. */
+  | { readonly type: "verified"; readonly tier: Tier; readonly findings: readonly Finding[] };
+
+/** Receives events. It is called on the hot path; what it throws is ignored. */
+export type OnEvent = (event: OnceoverEvent) => void;
+
+/** The part of a store key that events may show: enough to tell two keys apart, too little to find one. */
+export function keyDigest(storeKey: string): string {
+  return storeKey.slice(0, 10);
+}

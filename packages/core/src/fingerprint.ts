@@ -1,0 +1,92 @@
+import { type CanonicalBody, canonicalBody, parseMediaType } from "./canonical-body.js";
+import type { BodyFacts, RequestFacts } from "./facts.js";
+import type { MaybePromise, Platform } from "./platform.js";
+import type { ProblemCode } from "./problem.js";
+import { lengthPrefixed } from "./scope.js";
+import type { Fingerprint } from "./store.js";
+
+/**
+ * What makes two requests with one key the same request.
+ *
+ * - `"request"`: method, full path and query, media type and body in canonical form.
+ * - `{ fields }`: the same, but of a JSON or form body only these top-level members.
+ * - `"off"`: nothing; whatever comes under a used key is answered with what was recorded.
+ * - a function: the text it returns. It runs before the handler; its errors go to the framework's error handling.
+ */
+export type FingerprintRule<Request> =
+  | "request"
+  | "off"
+  | { readonly fields: readonly string[] }
+  | ((request: Request) => MaybePromise<string>);
+
+/** A fingerprint, or why there is none. */
+export type FingerprintMade =
+  | { readonly outcome: "fingerprint"; readonly fingerprint: Fingerprint }
+  | { readonly outcome: "refused"; readonly code: ProblemCode; readonly detail: string };
+
+/** Fingerprints a request by the mount's rule. Throws only what a rule of the application's own throws. */
+export async function fingerprintOf<Request>(
+  facts: RequestFacts<Request>,
+  rule: FingerprintRule<Request>,
+  maxBodyBytes: number,
+  sha256: Platform["sha256"],
+): Promise<FingerprintMade> {
+  if (rule === "off") return made("off");
+  if (typeof rule === "function") return made(`own1:${await sha256(await rule(facts.request))}`);
+  const media = parseMediaType(facts.header("content-type")[0] ?? "");
+  const body = await facts.body(maxBodyBytes);
+  if (body.outcome !== "bytes" && body.outcome !== "parsed") return REFUSED_BODY[body.outcome];
+  const canonical = canonicalBody(body, media);
+  if (canonical === undefined) return REFUSED_BODY.consumed;
+  const chosen = rule === "request" ? canonical : only(rule.fields, canonical);
+  const text = [facts.method, facts.target, media.essence, chosen.form, await digestable(chosen, sha256)];
+  return made(`${rule === "request" ? "req1" : "fld1"}:${await sha256(text.map(lengthPrefixed).join(""))}`);
+}
+
+function made(text: string): FingerprintMade {
+  return { outcome: "fingerprint", fingerprint: text as Fingerprint };
+}
+
+const REFUSED_BODY = {
+  "too-large": refused("body-too-large", "The body is longer than this route's maxBodyBytes."),
+  broken: refused("body-broken", "The body was cut off, or its Content-Encoding cannot be undone."),
+  consumed: refused(
+    "body-consumed",
+    "A parser read the body and left nothing to compare. Mount onceover before it, or give a fingerprint function.",
+  ),
+} as const satisfies Record<Exclude<BodyFacts["outcome"], "bytes" | "parsed">, FingerprintMade>;
+
+function refused(code: ProblemCode, detail: string): FingerprintMade {
+  return { outcome: "refused", code, detail };
+}
+
+async function digestable(body: CanonicalBody, sha256: Platform["sha256"]): Promise<string> {
+  switch (body.form) {
+    case "bytes":
+      return sha256(body.bytes);
+    case "multipart": {
+      const digests = await Promise.all(body.parts.flatMap(({ head, content }) => [sha256(head), sha256(content)]));
+      return digests.join("");
+    }
+    case "urlencoded":
+      return body.pairs.flat().map(lengthPrefixed).join("");
+    default:
+      return body.text;
+  }
+}
+
+/** A body without members is compared whole: leaving a field out must not make two files equal. */
+function only(fields: readonly string[], body: CanonicalBody): CanonicalBody {
+  if (body.form === "urlencoded")
+    return { ...body, pairs: body.pairs.filter(([name]) => fields.includes(rootOf(name))) };
+  if (body.form !== "json") return body;
+  const value: unknown = JSON.parse(body.text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return body;
+  return { ...body, text: JSON.stringify(Object.entries(value).filter(([name]) => fields.includes(name))) };
+}
+
+/** `card` of `card[number]`. */
+function rootOf(name: string): string {
+  const bracket = name.indexOf("[");
+  return bracket === -1 ? name : name.slice(0, bracket);
+}

@@ -1,0 +1,82 @@
+/**
+ * Single flight inside one process: of the requests that carry one key at one time, the first leads and talks to the
+ * store, and the others follow it and talk to nobody.
+ */
+
+import type { ProblemCode, ProblemDetail } from "./problem.js";
+import type { RunRecord } from "./record.js";
+import type { Fingerprint, StoreKey } from "./store.js";
+
+/** How far the leader has come: the run is in this process, in another one, or the flight is over. */
+export type Stage = "here" | "elsewhere" | "over";
+
+/** What a flight came to. */
+export type Landing =
+  /** The run's answer, whether or not it is recorded. */
+  | { readonly outcome: "answer"; readonly record: RunRecord }
+  /** The leader was refused for a reason that holds for its followers too. */
+  | { readonly outcome: "refused"; readonly code: ProblemCode; readonly detail: ProblemDetail }
+  /** Nothing that helps a follower; each must look for itself. */
+  | { readonly outcome: "again" };
+
+/** One key in the air. */
+export interface Flight {
+  /** The payload that is running; before `claimed` says so, the leader's. */
+  fingerprint: Fingerprint;
+  readonly claimed: Promise<Stage>;
+  readonly landed: Promise<Landing>;
+  /** How much of the lease is left where the run is elsewhere, in milliseconds, as last heard. */
+  leaseLeftMs: number;
+  /** Tells the followers where the run is. */
+  claim(stage: Stage): void;
+  /** Ends the flight for its followers; `stay` keeps it open for later ones, who get the same. */
+  land(landing: Landing, stay?: "stay"): void;
+  /** Takes a flight that stayed out of the way. */
+  leave(): void;
+}
+
+/** The keys in the air in this process. */
+export interface Flights {
+  get(key: StoreKey): Flight | undefined;
+  open(key: StoreKey, fingerprint: Fingerprint): Flight;
+}
+
+/** An empty sky. */
+export function createFlights(): Flights {
+  const byKey = new Map<StoreKey, Flight>();
+  return {
+    get: (key) => byKey.get(key),
+    open(key, fingerprint) {
+      const flight = createFlight(fingerprint, () => byKey.delete(key));
+      byKey.set(key, flight);
+      return flight;
+    },
+  };
+}
+
+function createFlight(fingerprint: Fingerprint, leave: () => void): Flight {
+  const claimed = deferred<Stage>();
+  const landed = deferred<Landing>();
+  return {
+    fingerprint,
+    leaseLeftMs: 0,
+    claimed: claimed.promise,
+    landed: landed.promise,
+    claim: claimed.resolve,
+    land(landing, stay) {
+      // Followers who are told "again" must not find this flight again.
+      if (stay === undefined) leave();
+      claimed.resolve("over");
+      landed.resolve(landing);
+    },
+    leave,
+  };
+}
+
+function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

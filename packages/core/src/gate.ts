@@ -1,0 +1,73 @@
+import { OnceoverError } from "./error.js";
+import { ask, type Shell } from "./shell.js";
+import type { Verified } from "./store.js";
+
+/** Keeps keyed requests out until the store has shown that it keeps its promise. */
+export interface Gate {
+  /** Why a request cannot be let in, if it cannot. A store that could not be reached is examined again. */
+  check(): Promise<"store-unavailable" | "store-unfit" | undefined> | undefined;
+  /** What `verify` found. Rejects where the store is unfit or out of reach. */
+  ready(): Promise<Verified>;
+}
+
+type Examined =
+  | { readonly state: "fit"; readonly verified: Verified }
+  | { readonly state: "unfit"; readonly verified: Verified }
+  | { readonly state: "unreached"; readonly error: unknown };
+
+/** Examines the store at once. With `onUnfitStore: "warn"` findings are told to the listeners and hold nobody up. */
+export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate {
+  let examined: Examined | undefined;
+  let examining: Promise<Examined> | undefined = examine();
+
+  async function examine(): Promise<Examined> {
+    const asked = await ask(shell, "verify", undefined, (store) => store.verify());
+    examining = undefined;
+    examined = asked.outcome === "failed" ? { state: "unreached", error: asked.error } : judge(asked.value);
+    return examined;
+  }
+
+  function judge(verified: Verified): Examined {
+    shell.emit({ type: "verified", ...verified });
+    const state = verified.findings.length === 0 || onUnfitStore === "warn" ? "fit" : "unfit";
+    return { state, verified };
+  }
+
+  /** The last examination, or a new one where there is none yet or it came to nothing. Never rejects. */
+  function latest(): Promise<Examined> {
+    if (examined !== undefined && examined.state !== "unreached") return Promise.resolve(examined);
+    examining ??= examine();
+    return examining;
+  }
+
+  return {
+    check() {
+      return examined?.state === "fit" ? undefined : latest().then(refusalOf);
+    },
+    async ready() {
+      const found = await latest();
+      if (found.state === "fit") return found.verified;
+      if (found.state === "unfit") throw unfit(shell.store.name, found.verified);
+      throw new OnceoverError("store-unavailable", `the ${shell.store.name} store could not be examined`, {
+        cause: found.error,
+      });
+    },
+  };
+}
+
+function refusalOf({ state }: Examined): "store-unavailable" | "store-unfit" | undefined {
+  switch (state) {
+    case "fit":
+      return undefined;
+    case "unfit":
+      return "store-unfit";
+    case "unreached":
+      return "store-unavailable";
+    // no default
+  }
+}
+
+function unfit(name: string, { findings }: Verified): OnceoverError {
+  const told = findings.map(({ setting, problem, mend }) => `${setting}: ${problem} (${mend})`);
+  return new OnceoverError("store-unfit", `the ${name} store does not keep its promise: ${told.join("; ")}`);
+}

@@ -1,0 +1,43 @@
+export type { Answer } from "./answer.js";
+export type { Duration } from "./duration.js";
+export { type ErrorCode, OnceoverError } from "./error.js";
+export type { OnceoverEvent, OnEvent, ReplaySource, StoreVerb } from "./event.js";
+export type { BodyFacts, HeaderLine, RequestFacts } from "./facts.js";
+export type { FingerprintRule } from "./fingerprint.js";
+export type { LeaseLoss } from "./lease.js";
+export { type MemoryStoreOptions, memoryStore } from "./memory-store.js";
+export type { Once } from "./once.js";
+export { createOnceover, type Mount, type Onceover } from "./onceover.js";
+export type { MountOptions, OnceoverOptions } from "./options.js";
+export type { MaybePromise } from "./platform.js";
+export {
+  type Executed,
+  PROBLEMS,
+  type ProblemCode,
+  type ProblemDetail,
+  problemAnswer,
+  problemType,
+} from "./problem.js";
+export type { TombstoneReason } from "./record.js";
+export type { Recovered, RecoveredResponse, RecoverFunction, UnknownOutcome } from "./recover.js";
+export type { Release, Run } from "./run.js";
+export { type ScopeFunction, type ScopeValue, SHARED_SCOPE } from "./scope.js";
+export type {
+  Acquired,
+  AcquireRequest,
+  DoneRecord,
+  Finding,
+  Fingerprint,
+  Found,
+  OwnedRecord,
+  OwnerToken,
+  RunningRecord,
+  Store,
+  StoreKey,
+  Tier,
+  UnknownPage,
+  UnknownRecord,
+  Verified,
+  Written,
+} from "./store.js";
+export type { Verdict } from "./verdict.js";

@@ -1,0 +1,110 @@
+import { attempt } from "./attempt.js";
+import { createBackground } from "./background.js";
+import { createRecordCache } from "./cache.js";
+import type { OnceoverEvent } from "./event.js";
+import type { RequestFacts } from "./facts.js";
+import { createFlights } from "./flight.js";
+import { createGate } from "./gate.js";
+import { checkInstance, type MountOptions, mountSettings, type OnceoverOptions } from "./options.js";
+import { type MaybePromise, type Platform, runtime } from "./platform.js";
+import { type ScopeValue, scopeParts, storeKey } from "./scope.js";
+import type { Shell } from "./shell.js";
+import type { Store, Verified } from "./store.js";
+import type { Verdict } from "./verdict.js";
+
+/** Judges the requests of one route, router or application. What adapters are made of. */
+export interface Mount<Request = unknown> {
+  /**
+   * Judges one arrival; at once where the request carries no key. Rejects only with what the application's own `scope`
+   * or `fingerprint` function threw: nothing has run then, and no key is claimed.
+   */
+  attempt(facts: RequestFacts<Request>): MaybePromise<Verdict>;
+}
+
+/** One service's idempotency, for its adapters to mount. */
+export interface Onceover<Request = unknown> {
+  readonly service: string;
+  readonly revision: string;
+  readonly store: Store;
+  /**
+   * Waits until the store has been examined. Await it at start to fail early; requests wait for it by themselves.
+   * @throws {OnceoverError} `store-unfit` naming each setting and its mend; `store-unavailable` where it cannot be reached.
+   */
+  ready(): Promise<Verified>;
+  /**
+   * Checks the options of a mount, once.
+   * @throws {TypeError} that names the option, its rule and the value.
+   */
+  mount(options?: MountOptions<Request>): Mount<Request>;
+  /** Deletes the record of a key, so that it counts as never seen. Another process may replay it for a minute more. */
+  forget(scope: ScopeValue, key: string): Promise<"ok" | "none">;
+  /** Resolves when no run is going on and no record is waiting to be stored. */
+  idle(): Promise<void>;
+}
+
+/**
+ * Creates one service's idempotency and begins to examine its store.
+ * @throws {TypeError} that names the option, its rule and the value.
+ * @example
+ * const once = createOnceover({
+ *   service: "payments",
+ *   revision: "r42",
+ *   store: memoryStore(),
+ *   scope: (request: express.Request) => request.user.id,
+ * });
+ */
+export function createOnceover<Request = unknown>(options: OnceoverOptions<Request>): Onceover<Request> {
+  return createOnceoverOn(runtime, options);
+}
+
+/** `createOnceover` on a platform of one's own: other clocks, other timers. */
+export function createOnceoverOn<Request>(platform: Platform, options: OnceoverOptions<Request>): Onceover<Request> {
+  checkInstance(options);
+  // Fails here, not at the first mount, where the instance's own options do not fit together.
+  mountSettings(options);
+  const { service, revision, store } = options;
+  const shell: Shell = {
+    service,
+    revision,
+    platform,
+    store,
+    flights: createFlights(),
+    cache: createRecordCache(),
+    background: createBackground(platform),
+    emit: emitTo(options.on),
+  };
+  const gate = createGate(shell, options.onUnfitStore ?? "refuse");
+  return {
+    service,
+    revision,
+    store,
+    ready: gate.ready,
+    mount(mountOptions) {
+      const context = { shell, gate, settings: mountSettings(options, mountOptions) };
+      return { attempt: (facts) => attempt(context, facts) };
+    },
+    forget: (scope, key) => forget(shell, scope, key),
+    idle: shell.background.idle,
+  };
+}
+
+/** A listener that throws must not take a payment with it. */
+function emitTo(on: OnceoverOptions["on"]): Shell["emit"] {
+  if (on === undefined) return () => {};
+  return (event: OnceoverEvent) => {
+    try {
+      on(event);
+    } catch {
+      // Documented in OnEvent: what a listener throws is its own affair.
+    }
+  };
+}
+
+/** The scope of `SHARED_SCOPE` is the empty list, which no function can return. */
+async function forget(shell: Shell, scope: ScopeValue, key: string): Promise<"ok" | "none"> {
+  const parts = Array.isArray(scope) && scope.length === 0 ? [] : scopeParts(scope);
+  if (parts === undefined) throw new TypeError("scope must name the caller, or be [] for SHARED_SCOPE");
+  const name = await storeKey(shell.platform.sha256, shell.service, parts, key);
+  shell.cache.delete(name);
+  return shell.store.forget(name);
+}

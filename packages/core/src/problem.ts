@@ -1,0 +1,67 @@
+import type { Answer } from "./answer.js";
+import type { HeaderLine } from "./facts.js";
+
+/** What is known of the effect a refused request stands for: it did not happen, it did, or that cannot be said. */
+export type Executed = false | true | "unknown";
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  readonly executed: Executed;
+}
+
+/**
+ * Every refusal there is. The list is closed and no code is ever used for something else; docs/errors.md explains
+ * them one by one, and a test keeps the two equal.
+ */
+export const PROBLEMS = {
+  "key-missing": { status: 400, title: "This request needs an Idempotency-Key header.", executed: false },
+  "key-invalid": { status: 400, title: "The Idempotency-Key header cannot be read.", executed: false },
+  "scope-missing": { status: 403, title: "The caller this key belongs to is not known.", executed: false },
+  "body-too-large": { status: 413, title: "The body is too large for an idempotent request.", executed: false },
+  "body-broken": { status: 400, title: "The body did not arrive whole.", executed: false },
+  "body-consumed": { status: 500, title: "The body was read before it could be compared.", executed: false },
+  "key-reused": { status: 422, title: "This key was used for another request.", executed: false },
+  "in-flight": { status: 409, title: "A request with this key is still running.", executed: "unknown" },
+  "outcome-unknown": { status: 409, title: "It is not known whether this request took effect.", executed: "unknown" },
+  "answer-not-kept": { status: 409, title: "This request took effect; its answer was not kept.", executed: true },
+  "handler-failed": { status: 500, title: "The request failed.", executed: "unknown" },
+  "store-unavailable": { status: 503, title: "Idempotency records cannot be reached.", executed: false },
+  "store-full": { status: 503, title: "There is no room for another idempotency record.", executed: false },
+  "store-unfit": { status: 503, title: "The store of idempotency records does not keep its promise.", executed: false },
+  "record-unreadable": { status: 503, title: "The record of this key cannot be read.", executed: false },
+} as const satisfies Readonly<Record<string, ProblemKind>>;
+
+/** The stable name of a refusal: what a client branches on. */
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** What one refusal adds to its kind. */
+export interface ProblemDetail {
+  /** One sentence about this occurrence, for the client's developer. */
+  readonly detail?: string;
+  /** When to try again, in whole seconds. */
+  readonly retryAfterSeconds?: number;
+  /** Further members of the problem object. */
+  readonly members?: Readonly<Record<string, string | number>>;
+}
+
+/** The `type` of a problem: a name of its own, documented in docs/errors.md. */
+export function problemType(code: ProblemCode): string {
+  return `urn:onceover:problem:${code}`;
+}
+
+/**
+ * The answer that refuses a request: `application/problem+json`, never cached.
+ *
+ * Source: RFC 9457.
+ */
+export function problemAnswer(code: ProblemCode, { detail, retryAfterSeconds, members }: ProblemDetail = {}): Answer {
+  const { status, title, executed } = PROBLEMS[code];
+  const problem = { type: problemType(code), title, status, detail, code, executed, ...members };
+  const headers: HeaderLine[] = [
+    ["Content-Type", "application/problem+json"],
+    ["Cache-Control", "no-store"],
+  ];
+  if (retryAfterSeconds !== undefined) headers.push(["Retry-After", String(retryAfterSeconds)]);
+  return { status, headers, chunks: [new TextEncoder().encode(JSON.stringify(problem))] };
+}

@@ -1,0 +1,51 @@
+import type { MaybePromise, Platform } from "./platform.js";
+import type { StoreKey } from "./store.js";
+
+/**
+ * Says that every caller of the service shares one space of keys: whoever sends a key that was used before is
+ * given the answer that was made for somebody else. Right only where there is one caller, such as one webhook source.
+ */
+export const SHARED_SCOPE: unique symbol = Symbol("onceover.SHARED_SCOPE");
+
+/** Whom an idempotency key is unique within: one name, or several (tenant, user). Nothing and the empty string are refused. */
+export type ScopeValue = string | readonly string[] | null | undefined;
+
+/** Names the caller of a request, from what authentication found out; never from something the client can choose freely. */
+export type ScopeFunction<Request> = (request: Request) => MaybePromise<ScopeValue>;
+
+/** Makes sure that a scope names somebody; `undefined` where it does not. */
+export function scopeParts(value: ScopeValue): readonly string[] | undefined {
+  const parts = typeof value === "string" ? [value] : value;
+  if (!Array.isArray(parts) || parts.length === 0) return undefined;
+  return parts.every((part) => typeof part === "string" && part !== "" && isWellFormed(part)) ? parts : undefined;
+}
+
+/** Lone surrogates all become the same replacement character when hashed: two callers would share a scope. */
+function isWellFormed(text: string): boolean {
+  return !/[\uD800-\uDFFF]/.test(text) || encodes(text);
+}
+
+function encodes(text: string): boolean {
+  try {
+    encodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Digests service, scope and key into the name of a record. Each part stands behind its length, so that none can spill into the next. */
+export function storeKey(
+  sha256: Platform["sha256"],
+  service: string,
+  scope: readonly string[],
+  key: string,
+): MaybePromise<StoreKey> {
+  const parts = ["onceover-key-1", service, String(scope.length), ...scope, key];
+  return sha256(parts.map(lengthPrefixed).join("")) as MaybePromise<StoreKey>;
+}
+
+/** `4:name`: a text that says where it ends. */
+export function lengthPrefixed(text: string): string {
+  return `${text.length}:${text}`;
+}

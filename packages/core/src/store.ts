@@ -1,0 +1,136 @@
+/**
+ * The store contract: verbs of the protocol, not get and set.
+ *
+ * One record per key. Each verb is one atomic step, one round trip and at most one write; every write proves
+ * its ownership with the owner token. A record is `running` (with a lease), `done` (with the bytes of the answer)
+ * or, once a running record's lease has ended with nobody completing it, `unknown`. Time is the store's own clock.
+ *
+ * A call that rejects, for whatever reason, is *indeterminate*: it may or may not have taken effect. It never
+ * means "no". Every store bounds every call by a deadline of its own, so that none is pending for ever.
+ */
+
+declare const brand: unique symbol;
+
+/** Digest of service, scope and idempotency key: 43 characters of base64url. No byte of a client reaches a store. */
+export type StoreKey = string & { readonly [brand]: "StoreKey" };
+
+/** Names one run. Made by the caller before the acquire, so that a resent acquire is recognised as the same one. At most 64 characters of `[0-9A-Za-z-]`. */
+export type OwnerToken = string & { readonly [brand]: "OwnerToken" };
+
+/** Digest of the request a key stands for, with the id of its algorithm in front. At most 128 printable ASCII characters, without space or `|`. */
+export type Fingerprint = string & { readonly [brand]: "Fingerprint" };
+
+/** What `acquire` is given. */
+export interface AcquireRequest {
+  readonly key: StoreKey;
+  readonly token: OwnerToken;
+  readonly fingerprint: Fingerprint;
+  /** How long the right to run lasts unless it is renewed, in milliseconds. */
+  readonly leaseMs: number;
+  /** How long the record stays, counted from this call, in milliseconds. */
+  readonly retentionMs: number;
+  /**
+   * Whether an unknown record with the same fingerprint is acquired: `true` takes over whatever unknown record
+   * is found; a number takes over only the one whose `fence` it is (compare-and-set), so that a decision made
+   * about one run is never applied to a later one.
+   * @default not taken over
+   */
+  readonly takeOver?: true | number;
+}
+
+/** The caller owns the run. */
+export interface OwnedRecord {
+  readonly outcome: "acquired";
+  /** Grows with each acquire of this key: `max(previous + 1, the store's clock in epoch milliseconds)`. A safe integer. */
+  readonly fence: number;
+  /** 1 for the key's first run, one more for each later one. */
+  readonly attempt: number;
+}
+
+/** Somebody else owns the run and their lease has not ended. */
+export interface RunningRecord {
+  readonly outcome: "running";
+  readonly fingerprint: Fingerprint;
+  readonly leaseLeftMs: number;
+}
+
+/** The run is over and its answer is recorded. */
+export interface DoneRecord {
+  readonly outcome: "done";
+  readonly record: Uint8Array;
+}
+
+/** A run began, its lease ended, and nobody completed or abandoned it. */
+export interface UnknownRecord {
+  readonly outcome: "unknown";
+  readonly fingerprint: Fingerprint;
+  readonly fence: number;
+  readonly attempt: number;
+  /** How long ago the lease ended, in milliseconds. */
+  readonly sinceMs: number;
+}
+
+/** What `acquire` found. */
+export type Acquired = OwnedRecord | RunningRecord | DoneRecord | UnknownRecord;
+
+/** What `read` found. `none`: no record, or one that was abandoned. */
+export type Found = { readonly outcome: "none" } | RunningRecord | DoneRecord | UnknownRecord;
+
+/** `stale`: the record is not, or no longer, this token's; nothing was written. */
+export type Written = "ok" | "stale";
+
+/** One page of unknown outcomes. */
+export interface UnknownPage {
+  readonly items: readonly (Omit<UnknownRecord, "outcome"> & { readonly key: StoreKey })[];
+  /** Give it to the next call; absent on the last page. */
+  readonly cursor?: string;
+}
+
+/** The tiers of promise, weakest first; docs/guarantees.md says what each one holds. */
+export type Tier = "T0" | "T1" | "T2" | "T3" | "T4";
+
+/** One way in which a store's configuration breaks its promise. */
+export interface Finding {
+  /** The setting as the store's documentation spells it, such as `maxmemory-policy`. */
+  readonly setting: string;
+  /** What was found, and why that breaks the promise. */
+  readonly problem: string;
+  /** What to do about it. */
+  readonly mend: string;
+}
+
+/** What `verify` found. An empty list of findings means that the promise of `tier` holds. */
+export interface Verified {
+  readonly tier: Tier;
+  readonly findings: readonly Finding[];
+}
+
+/** A place that keeps idempotency records. Prove an implementation with `describeStore` of `@onceover/conformance`. */
+export interface Store {
+  /** Shown in events and errors, such as `redis`. */
+  readonly name: string;
+  /**
+   * Claims the key. A free key, or an abandoned or expired record, becomes running and owned by `token`; a record
+   * owned by `token` already and still running answers `acquired` again, with the same fence and attempt and a fresh lease.
+   */
+  acquire(request: AcquireRequest): Promise<Acquired>;
+  /** Makes the lease of a running record end `leaseMs` from now, also when it had ended already but nobody took over. */
+  renew(key: StoreKey, token: OwnerToken, leaseMs: number): Promise<Written>;
+  /**
+   * Turns the running record of `token` into a done one that stays `retentionMs` from now. Again with the same token: `ok`,
+   * and the first record stands. After the retention ended: `stale`, nothing is written.
+   */
+  complete(key: StoreKey, token: OwnerToken, record: Uint8Array, retentionMs: number): Promise<Written>;
+  /** Frees the key: the next acquire runs, with a higher fence. Again with the same token: `ok`, while nobody acquired it since. A done record is never freed. */
+  abandon(key: StoreKey, token: OwnerToken): Promise<Written>;
+  /** Looks without claiming. Always as fresh as a write: never from a replica. */
+  read(key: StoreKey): Promise<Found>;
+  /** Deletes the record, whoever owns it: the key is as if it had never been seen. */
+  forget(key: StoreKey): Promise<"ok" | "none">;
+  /** Lists records whose outcome is unknown, a page at a time; no order is promised, and a record that stays unknown during the listing appears at least once. */
+  unknowns(cursor?: string): Promise<UnknownPage>;
+  /** Finds the tier in force and every setting that breaks its promise. Rejects only where the store cannot be reached. */
+  verify(): Promise<Verified>;
+  /** Ends what the store itself started. A client that was handed in stays open. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+import { type Answer, replayAnswer } from "./answer.js";
+import { retryAfterSeconds } from "./decide.js";
+import { keyDigest, type ReplaySource } from "./event.js";
+import type { RequestFacts } from "./facts.js";
+import type { Gate } from "./gate.js";
+import type { MountSettings } from "./options.js";
+import { type ProblemCode, type ProblemDetail, problemAnswer } from "./problem.js";
+import type { RunRecord } from "./record.js";
+import type { Run } from "./run.js";
+import type { Shell } from "./shell.js";
+import type { Fingerprint, StoreKey } from "./store.js";
+
+/** What the adapter does with a request. */
+export type Verdict =
+  /** Not ours: call the handler, and leave its answer alone. */
+  | { readonly action: "pass" }
+  /** Send this; the handler is not called. */
+  | { readonly action: "answer"; readonly answer: Answer }
+  /** Call the handler, and feed its answer to the run. */
+  | { readonly action: "run"; readonly run: Run };
+
+/** What one mount's attempts share. */
+export interface MountContext<Request> {
+  readonly shell: Shell;
+  readonly settings: MountSettings<Request>;
+  readonly gate: Gate;
+}
+
+/** One arrival, once it is known what it asks for. */
+export interface Arrival<Request> {
+  readonly facts: RequestFacts<Request>;
+  /** The key as the client sent it. */
+  readonly idempotencyKey: string;
+  readonly key: StoreKey;
+  readonly fingerprint: Fingerprint;
+  /** Until when it waits for another run, on the monotonic clock. */
+  readonly deadlineMs: number;
+}
+
+type AnswerVerdict = Extract<Verdict, { action: "answer" }>;
+
+/** Refuses with a problem. `key` is given once it is known. */
+export function refuse(shell: Shell, code: ProblemCode, detail: ProblemDetail = {}, key?: StoreKey): AnswerVerdict {
+  shell.emit({ type: "refused", code, ...(key === undefined ? {} : { keyDigest: keyDigest(key) }) });
+  return { action: "answer", answer: problemAnswer(code, detail) };
+}
+
+/** Tells a duplicate to come back when the lease may have ended. */
+export function inFlight(shell: Shell, key: StoreKey, leaseLeftMs: number): AnswerVerdict {
+  return refuse(shell, "in-flight", { retryAfterSeconds: retryAfterSeconds(leaseLeftMs) }, key);
+}
+
+/** Gives a recorded answer again, if it was made for the same request; `ready` saves making it anew. */
+export function replay(
+  shell: Shell,
+  { key, fingerprint }: Pick<Arrival<never>, "key" | "fingerprint">,
+  record: RunRecord,
+  from: ReplaySource,
+  ready?: Answer,
+): AnswerVerdict {
+  if (record.fingerprint !== fingerprint) return refuse(shell, "key-reused", {}, key);
+  shell.emit({ type: "replayed", keyDigest: keyDigest(key), status: record.status, from });
+  return { action: "answer", answer: ready ?? answerOf(record) };
+}
+
+function answerOf(record: RunRecord): Answer {
+  if (record.kind === "answer") return replayAnswer(record);
+  const detail = TOMBSTONES[record.kind];
+  return problemAnswer("answer-not-kept", { detail, members: { originalStatus: record.status } });
+}
+
+const TOMBSTONES = {
+  "too-large": "The answer was larger than this route records.",
+  cut: "The answer was cut off before its end.",
+  unrecordable: "The answer had a header that cannot be recorded.",
+} as const satisfies Record<Exclude<RunRecord["kind"], "answer">, string>;
