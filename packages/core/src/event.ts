@@ -33,6 +33,8 @@ export type OnceoverEvent =
   | { readonly type: "record-late"; readonly keyDigest: string }
   /** The record was never stored: another run owns the key, its retention ended, or the store stayed away too long. */
   | { readonly type: "record-lost"; readonly keyDigest: string; readonly reason: "stale" | "unreachable" }
+  /** The handler of a keyed request threw, where no framework takes care of it. */
+  | { readonly type: "handler-failed"; readonly keyDigest: string; readonly error: unknown }
   /** A run ended without an answer to record; the key becomes unknown when its lease ends. */
   | { readonly type: "answer-lost"; readonly keyDigest: string }
   /** A retry met an unknown outcome; `settled` says what `recover` made of it. */

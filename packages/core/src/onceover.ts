@@ -71,6 +71,7 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
     flights: createFlights(),
     cache: createRecordCache(),
     background: createBackground(platform),
+    running: new WeakSet(),
     emit: emitTo(options.on),
   };
   const gate = createGate(shell, options.onUnfitStore ?? "refuse");

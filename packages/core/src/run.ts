@@ -31,6 +31,8 @@ export interface Run {
   end(): Promise<Release>;
   /** No more of the answer will come: the handler destroyed it, or gave up. Never throws. */
   cut(): void;
+  /** The handler threw. Only told to the listeners: the answer, usually a 500, is the adapter's to send. */
+  failed(error: unknown): void;
 }
 
 /** The claim a run stands on. */
@@ -205,7 +207,8 @@ export function startRun(context: RunContext, claim: Claim): Run {
     effectKey: (step) => effectKey(key, step),
     abandon,
   };
-  return { once, head: recorder.head, write: recorder.write, end, cut };
+  const failed = (error: unknown) => shell.emit({ type: "handler-failed", keyDigest: digest, error });
+  return { once, head: recorder.head, write: recorder.write, end, cut, failed };
 }
 
 const UNHELD: Lease = { stop() {} };

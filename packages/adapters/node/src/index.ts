@@ -1,1 +1,2 @@
-export {};
+export { intercept } from "./intercept.js";
+export { type OnceListener, onceover } from "./listener.js";

@@ -1,0 +1,290 @@
+/**
+ * What a Node response really sends, taken where every framework ends up: `writeHead`, `write` and `end`.
+ *
+ * Each byte leaves as soon as the handler sends it, but the last one: the chunk that completes a declared
+ * `Content-Length`, or `end()` itself, is held until the run says that the answer is recorded. A client that hangs up
+ * is kept from the handler, whose answer is still wanted: the response's `close` event comes when the run has ended.
+ */
+
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { HeaderLine, Release, Run } from "@onceover/core";
+import { linesOf, resetLines, sendAnswer } from "./answer.js";
+
+/** Feeds what the handler sends through `response` to `run`, and holds its last byte until the run lets it go. */
+export function capture(response: ServerResponse, run: Run): void {
+  new Capture(response, run).install();
+}
+
+type State =
+  /** The handler may go on sending. */
+  | "open"
+  /** The answer is whole, and waits for its record. */
+  | "held"
+  /** The response is Node's again. */
+  | "released";
+
+type Callback = (error?: Error | null) => void;
+
+interface Head {
+  readonly status: number;
+  readonly message: string;
+  readonly lines: readonly HeaderLine[];
+}
+
+/** The end of an answer, as the handler gave it. */
+interface Tail {
+  readonly chunk?: string | Uint8Array;
+  readonly encoding?: BufferEncoding | undefined;
+  readonly callback?: Callback | undefined;
+}
+
+/** How long a handler whose client has gone may take to answer, in milliseconds. It is cut off after that. */
+const LONGEST_DETACHED_MS = 15 * 60_000;
+
+/** What a response says of itself while its end is held: as if it had been sent. */
+const HELD: PropertyDescriptorMap = {
+  headersSent: { get: () => true, configurable: true },
+  writableEnded: { get: () => true, configurable: true },
+};
+
+class Capture {
+  readonly #response: ServerResponse;
+  readonly #run: Run;
+  /** The response's own methods, or those that a middleware in front of us put there. */
+  readonly #own: Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "destroy" | "emit">;
+  readonly #already: readonly HeaderLine[];
+  #state: State = "open";
+  #head: Head | undefined;
+  #isHeadOut = false;
+  #bytesLeft = Number.POSITIVE_INFINITY;
+  #isClientGone = false;
+  #source: unknown;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(response: ServerResponse, run: Run) {
+    const { writeHead, write, end, flushHeaders, destroy, emit } = response;
+    this.#response = response;
+    this.#run = run;
+    this.#own = { writeHead, write, end, flushHeaders, destroy, emit };
+    this.#already = linesOf(response);
+  }
+
+  install(): void {
+    Object.assign(this.#response, {
+      writeHead: (status: number, ...rest: unknown[]) => this.#writeHead(status, rest),
+      write: (chunk: unknown, ...rest: unknown[]) => this.#write(chunk, rest),
+      end: (...given: unknown[]) => this.#end(given),
+      flushHeaders: () => this.#flushHeaders(),
+      destroy: (error?: Error) => this.#destroy(error),
+      emit: (event: string | symbol, ...args: unknown[]) => this.#emit(event, args),
+    });
+  }
+
+  #writeHead(status: number, rest: readonly unknown[]): ServerResponse {
+    if (this.#state === "held") throw headersSent();
+    const message = typeof rest[0] === "string" ? [rest[0]] : [];
+    applyHeaders(this.#response, rest[message.length]);
+    this.#response.statusCode = status;
+    this.#takeHead();
+    this.#isHeadOut = true;
+    Reflect.apply(this.#own.writeHead, this.#response, [status, ...message]);
+    return this.#response;
+  }
+
+  /** Status and headers as they stand when the first byte, or the end, is sent. */
+  #takeHead(): void {
+    if (this.#head !== undefined) return;
+    const { statusCode, statusMessage } = this.#response;
+    this.#head = { status: statusCode, message: statusMessage, lines: linesOf(this.#response) };
+    const declared = this.#response.getHeader("content-length");
+    if (declared !== undefined) this.#bytesLeft = Number(declared);
+    this.#run.head(statusCode, this.#head.lines, this.#already);
+  }
+
+  #flushHeaders(): void {
+    this.#takeHead();
+    this.#isHeadOut = true;
+    if (!this.#isClientGone) this.#own.flushHeaders.call(this.#response);
+  }
+
+  #write(chunk: unknown, rest: readonly unknown[]): boolean {
+    const { encoding, callback } = optionsOf(rest);
+    if (this.#state !== "open") return refuseWrite(callback);
+    // Node says best what is wrong with it.
+    if (!isChunk(chunk)) return Reflect.apply(this.#own.write, this.#response, [chunk, ...rest]);
+    this.#takeHead();
+    this.#bytesLeft -= this.#record(chunk, encoding);
+    if (this.#bytesLeft <= 0) this.#hold({ chunk, encoding, callback });
+    else if (!this.#isClientGone) return this.#send(chunk, rest);
+    else if (callback !== undefined) process.nextTick(callback);
+    return true;
+  }
+
+  #send(chunk: string | Uint8Array, rest: readonly unknown[]): boolean {
+    this.#isHeadOut = true;
+    return Reflect.apply(this.#own.write, this.#response, [chunk, ...rest]);
+  }
+
+  /** Hands a copy to the run: the handler may fill its buffer anew. */
+  #record(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
+    this.#run.write(bytes);
+    return bytes.length;
+  }
+
+  #end(given: readonly unknown[]): ServerResponse {
+    const [first, ...rest] = given;
+    const { encoding, callback } = optionsOf(isChunk(first) ? rest : given);
+    if (this.#state === "open") {
+      this.#takeHead();
+      if (isChunk(first)) this.#record(first, encoding);
+      this.#hold(isChunk(first) ? { chunk: first, encoding, callback } : { callback });
+    } else if (callback !== undefined) {
+      this.#response.once("finish", callback);
+    }
+    return this.#response;
+  }
+
+  #hold(tail: Tail): void {
+    this.#state = "held";
+    clearTimeout(this.#deadline);
+    if (!this.#isHeadOut) Object.defineProperties(this.#response, HELD);
+    // Never rejects: whatever becomes of the record, the answer leaves.
+    void this.#run.end().then((release) => this.#release(release, tail));
+  }
+
+  #release(release: Release, { chunk, encoding, callback }: Tail): void {
+    this.#state = "released";
+    if (this.#isClientGone) return this.#close();
+    if (release.action === "replace") return this.#replace(release);
+    this.#restoreHead();
+    const data = chunk === undefined ? [] : [chunk, encoding];
+    Reflect.apply(this.#own.end, this.#response, callback === undefined ? data : [...data, callback]);
+  }
+
+  /** Half an answer that is not the recorded one is cut off: the retry gets the recorded one whole. */
+  #replace({ answer }: Extract<Release, { action: "replace" }>): void {
+    if (this.#isHeadOut) return void this.#own.destroy.call(this.#response);
+    const { writeHead, write, end } = this.#own;
+    Object.assign(this.#response, { writeHead, write, end });
+    resetLines(this.#response, this.#already);
+    Reflect.deleteProperty(this.#response, "headersSent");
+    sendAnswer(this.#response, answer);
+  }
+
+  /** What was recorded is what is sent, whatever an error handler did to the response meanwhile. */
+  #restoreHead(): void {
+    const head = this.#head;
+    if (head === undefined || this.#isHeadOut) return;
+    if (this.#response.statusCode === head.status && sameLines(linesOf(this.#response), head.lines)) return;
+    this.#response.statusCode = head.status;
+    this.#response.statusMessage = head.message;
+    resetLines(this.#response, head.lines);
+  }
+
+  #emit(event: string | symbol, args: readonly unknown[]): boolean {
+    if (event === "pipe") this.#source = args[0];
+    if (event !== "close" || this.#state === "released") {
+      return Reflect.apply(this.#own.emit, this.#response, [event, ...args]);
+    }
+    this.#clientGone();
+    return true;
+  }
+
+  /** From here on the answer goes into the record alone, and the response looks as if somebody were listening. */
+  #clientGone(): void {
+    if (this.#isClientGone) return;
+    this.#isClientGone = true;
+    if (this.#state !== "open") return;
+    const { socket } = this.#response;
+    if (socket !== null) this.#response.detachSocket(socket);
+    // pipeline() and sendFile() refuse a response that is closed.
+    Object.assign(this.#response, { destroyed: false, _closed: false });
+    this.#deadline = setTimeout(() => this.#giveUp(), LONGEST_DETACHED_MS).unref();
+    // A source that was destroyed together with the socket will never end; one that waits for room gets it.
+    if (isStream(this.#source)) this.#source.once("close", () => this.#giveUp());
+    this.#response.emit("drain");
+  }
+
+  #giveUp(): void {
+    if (this.#state !== "open") return;
+    this.#cut();
+    this.#close();
+  }
+
+  #cut(): void {
+    this.#state = "released";
+    clearTimeout(this.#deadline);
+    this.#run.cut();
+  }
+
+  /** The event that was kept back. */
+  #close(): void {
+    Object.assign(this.#response, { destroyed: true, _closed: true });
+    this.#response.emit("close");
+  }
+
+  #destroy(error?: Error): ServerResponse {
+    if (this.#state === "open") this.#cut();
+    return this.#own.destroy.call(this.#response, error);
+  }
+}
+
+/** Does what Node's `writeHead` does with the headers it is given, but so that they can be looked at. */
+function applyHeaders(response: ServerResponse, headers: unknown): void {
+  if (Array.isArray(headers)) resetNamed(response, pairsOf(headers));
+  else if (isHeaders(headers)) {
+    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
+  }
+}
+
+function isHeaders(headers: unknown): headers is OutgoingHttpHeaders {
+  return typeof headers === "object" && headers !== null;
+}
+
+/** Node takes `[name, value, …]` and `[[name, value], …]`. */
+function pairsOf(list: readonly unknown[]): (readonly [string, string | string[]])[] {
+  const flat: unknown[] = list.every((entry) => Array.isArray(entry)) ? list.flat() : [...list];
+  return Array.from(
+    { length: flat.length / 2 },
+    (_, at) => [String(flat[2 * at]), fieldValue(flat[2 * at + 1])] as const,
+  );
+}
+
+function fieldValue(value: unknown): string | string[] {
+  return Array.isArray(value) ? value.map(String) : String(value);
+}
+
+function resetNamed(response: ServerResponse, pairs: readonly (readonly [string, string | string[]])[]): void {
+  for (const [name] of pairs) response.removeHeader(name);
+  for (const [name, value] of pairs) response.appendHeader(name, value);
+}
+
+function sameLines(a: readonly HeaderLine[], b: readonly HeaderLine[]): boolean {
+  return a.length === b.length && a.every(([name, value], at) => name === b[at]?.[0] && value === b[at]?.[1]);
+}
+
+function isChunk(chunk: unknown): chunk is string | Uint8Array {
+  return typeof chunk === "string" || chunk instanceof Uint8Array;
+}
+
+function optionsOf(rest: readonly unknown[]): { encoding: BufferEncoding | undefined; callback: Callback | undefined } {
+  const encoding = rest.find((each): each is BufferEncoding => typeof each === "string");
+  return { encoding, callback: rest.find((each): each is Callback => typeof each === "function") };
+}
+
+function isStream(source: unknown): source is NodeJS.EventEmitter {
+  return typeof source === "object" && source !== null && "once" in source;
+}
+
+function refuseWrite(callback: Callback | undefined): boolean {
+  const error = Object.assign(new Error("write after end"), { code: "ERR_STREAM_WRITE_AFTER_END" });
+  if (callback !== undefined) process.nextTick(callback, error);
+  return false;
+}
+
+function headersSent(): Error {
+  return Object.assign(new Error("Cannot write headers after they are sent to the client"), {
+    code: "ERR_HTTP_HEADERS_SENT",
+  });
+}

@@ -1,0 +1,35 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Mount, Run, Verdict } from "@onceover/core";
+import { sendAnswer } from "./answer.js";
+import { capture } from "./capture.js";
+import { factsOf } from "./facts.js";
+
+/**
+ * Takes one request through a mount: answers it, or calls `handle`, whose answer is captured where there is a run.
+ * For adapters of frameworks that write to Node's own response.
+ *
+ * `fail` is called with what the application's own `scope` or `fingerprint` function threw.
+ */
+export function intercept<Request extends IncomingMessage>(
+  mount: Mount<Request>,
+  request: Request,
+  response: ServerResponse,
+  fail: (error: unknown) => void,
+  handle: (run?: Run) => unknown,
+): void {
+  const act = (verdict: Verdict): unknown => {
+    switch (verdict.action) {
+      case "pass":
+        return handle();
+      case "answer":
+        return sendAnswer(response, verdict.answer);
+      case "run":
+        capture(response, verdict.run);
+        return handle(verdict.run);
+      // no default
+    }
+  };
+  const verdict = mount.attempt(factsOf(request));
+  if (verdict instanceof Promise) verdict.then(act).catch(fail);
+  else act(verdict);
+}
