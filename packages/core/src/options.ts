@@ -1,4 +1,3 @@
-import * as z from "zod/mini";
 import { type Duration, durationMs } from "./duration.js";
 import type { OnEvent } from "./event.js";
 import type { FingerprintRule } from "./fingerprint.js";
@@ -91,74 +90,88 @@ const NEVER_REPLAYED = [
   "idempotency-replayed",
 ];
 
-const func = (rule: string) => z.custom<(...args: never[]) => unknown>((value) => typeof value === "function", rule);
-const oneOf = <const T extends string>(...values: T[]) =>
-  z.enum(values, `must be one of ${values.map((value) => `"${value}"`).join(", ")}`);
-const duration = z.custom<Duration>(
+/** What an option's value must be: the test, and the same in words. */
+type Rule = readonly [holds: (value: unknown) => boolean, words: string];
+type Rules = Readonly<Record<string, Rule>>;
+
+const isFunction = (value: unknown) => typeof value === "function";
+const isName = (value: unknown) => typeof value === "string" && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value);
+const areNames = (value: unknown): value is string[] => Array.isArray(value) && value.every(isName);
+const isReplayable = (name: string) => !NEVER_REPLAYED.includes(name.toLowerCase());
+
+const FUNCTION: Rule = [isFunction, "must be a function"];
+const TEXT: Rule = [
+  (value) => typeof value === "string" && value.length > 0 && value.length <= 255,
+  "must be a name of 1 to 255 characters",
+];
+const DURATION: Rule = [
   (value) => durationMs(value) !== undefined,
   'must be a number of milliseconds or a text such as "90s", "36h" or "30d"',
-);
-const positive = (unit: string) => {
-  const rule = `must be a positive whole number of ${unit}`;
-  return z.number(rule).check(z.int(rule), z.positive(rule));
-};
-const names = (rule: string) => z.array(z.string(rule).check(z.regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, rule)), rule);
-const scope = z.custom<ScopeFunction<never> | typeof SHARED_SCOPE>(
-  (value) => typeof value === "function" || value === SHARED_SCOPE,
+];
+const SCOPE: Rule = [
+  (value) => isFunction(value) || value === SHARED_SCOPE,
   "must be a function that names the caller of a request, or SHARED_SCOPE",
-);
-const text = (rule: string) => z.string(rule).check(z.minLength(1, rule), z.maxLength(255, rule));
+];
 
-const sharedShape = {
-  required: z.optional(z.boolean("must be true or false")),
-  methods: z.optional(names("must be a list of HTTP methods")),
-  effects: z.optional(oneOf("once", "repeatable")),
-  inFlight: z.optional(oneOf("wait", "reject")),
-  fingerprint: z.optional(
-    z.union(
-      [func(""), z.enum(["request", "off"]), z.strictObject({ fields: z.array(z.string()) })],
-      'must be "request", "off", { fields: [names] } or a function',
-    ),
-  ),
-  recover: z.optional(func("must be a function")),
-  onStoreDown: z.optional(oneOf("refuse", "run")),
-  leaseMs: z.optional(positive("milliseconds")),
-  maxBodyBytes: z.optional(positive("bytes")),
-  maxRecordBytes: z.optional(positive("bytes")),
-  replayHeaders: z.optional(
-    names("must be a list of header names").check(
-      z.refine(
-        (given) => given.every((name) => !NEVER_REPLAYED.includes(name.toLowerCase())),
-        `must not name ${NEVER_REPLAYED.join(", ")}`,
-      ),
-    ),
-  ),
+function oneOf(...values: readonly string[]): Rule {
+  return [
+    (value) => values.some((each) => each === value),
+    `must be ${values.map((each) => `"${each}"`).join(" or ")}`,
+  ];
+}
+
+function positive(unit: string): Rule {
+  return [(value) => Number.isSafeInteger(value) && Number(value) > 0, `must be a positive whole number of ${unit}`];
+}
+
+const SHARED_RULES: Rules = {
+  required: [(value) => typeof value === "boolean", "must be true or false"],
+  methods: [areNames, "must be a list of HTTP methods"],
+  effects: oneOf("once", "repeatable"),
+  inFlight: oneOf("wait", "reject"),
+  fingerprint: [isFingerprintRule, 'must be "request", "off", { fields: [names] } or a function'],
+  recover: FUNCTION,
+  onStoreDown: oneOf("refuse", "run"),
+  leaseMs: positive("milliseconds"),
+  maxBodyBytes: positive("bytes"),
+  maxRecordBytes: positive("bytes"),
+  replayHeaders: [
+    (value) => areNames(value) && value.every(isReplayable),
+    `must be a list of header names, without ${NEVER_REPLAYED.join(", ")}`,
+  ],
 };
 
-const mountSchema = z.strictObject({ ...sharedShape, scope: z.optional(scope), retention: z.optional(duration) });
+const MOUNT_RULES: Rules = { ...SHARED_RULES, scope: SCOPE, retention: DURATION };
 
-const instanceSchema = z.strictObject({
-  service: text("must be a name of 1 to 255 characters"),
-  revision: text("must be a name of 1 to 255 characters"),
-  store: z.custom<Store>(isStore, "must be a store, such as memoryStore()"),
-  scope,
-  releaseWindow: z.optional(duration),
-  retention: z.optional(duration),
-  idempotency: z.optional(z.strictObject(sharedShape)),
-  onUnfitStore: z.optional(oneOf("refuse", "warn")),
-  on: z.optional(func("must be a function")),
-});
+const INSTANCE_RULES: Rules = {
+  service: TEXT,
+  revision: TEXT,
+  store: [isStore, "must be a store, such as memoryStore()"],
+  scope: SCOPE,
+  releaseWindow: DURATION,
+  retention: DURATION,
+  idempotency: [(value) => typeof value === "object" && value !== null, "must be an object"],
+  onUnfitStore: oneOf("refuse", "warn"),
+  on: FUNCTION,
+};
+
+const REQUIRED = ["service", "revision", "store", "scope"];
+const VERBS = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify", "close"];
 
 function isStore(value: unknown): boolean {
-  const verbs = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify", "close"];
-  if (typeof value !== "object" || value === null) return false;
-  const store: Readonly<Record<string, unknown>> = { ...value };
-  return verbs.every((verb) => typeof (store[verb] ?? Reflect.get(value, verb)) === "function");
+  return typeof value === "object" && value !== null && VERBS.every((verb) => isFunction(Reflect.get(value, verb)));
+}
+
+function isFingerprintRule(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return isFunction(value) || value === "request" || value === "off";
+  const { fields } = value as { readonly fields?: unknown };
+  return Array.isArray(fields) && fields.every((field) => typeof field === "string");
 }
 
 /** Checks the options of an instance. @throws {TypeError} that names the option, its rule and the value. */
 export function checkInstance(options: unknown): void {
-  check(instanceSchema, options, "createOnceover options");
+  const given = check("createOnceover", INSTANCE_RULES, options, REQUIRED);
+  if (given.idempotency !== undefined) check("idempotency", SHARED_RULES, given.idempotency);
 }
 
 /**
@@ -169,7 +182,7 @@ export function mountSettings<Request>(
   instance: OnceoverOptions<Request>,
   mount: MountOptions<Request> = {},
 ): MountSettings<Request> {
-  check(mountSchema, mount, "mount options");
+  check("onceover", MOUNT_RULES, mount);
   const options: MountOptions<Request> = { ...instance.idempotency, ...withoutUndefined(mount) };
   return {
     required: options.required ?? false,
@@ -200,22 +213,26 @@ function withoutUndefined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-function check(schema: z.ZodMiniType, options: unknown, what: string): void {
-  const checked = z.safeParse(schema, options);
-  const [issue] = checked.success ? [] : checked.error.issues;
-  if (issue === undefined) return;
-  if (issue.code === "unrecognized_keys") throw new TypeError(`${what} must not contain ${issue.keys.join(", ")}`);
-  if (issue.path.length === 0) throw new TypeError(`${what} must be an object, got ${show(options)}`);
-  throw new TypeError(
-    `${issue.path.map(String).join(".")} ${issue.message}, got ${show(valueAt(options, issue.path))}`,
-  );
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (inner, name) => (inner === undefined ? undefined : Reflect.get(Object(inner), name)),
-    value,
-  );
+/** Looks at each option once; `undefined` counts as not given. */
+function check(
+  what: string,
+  rules: Rules,
+  options: unknown,
+  required: readonly string[] = [],
+): Readonly<Record<string, unknown>> {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${what} must be given an object of options, got ${show(options)}`);
+  }
+  const given: Readonly<Record<string, unknown>> = { ...options };
+  for (const name of [...required, ...Object.keys(given)]) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (rule === undefined)
+      throw new TypeError(`${what} has no option ${name}; it has ${Object.keys(rules).join(", ")}`);
+    const [holds, words] = rule;
+    const isMissing = given[name] === undefined && !required.includes(name);
+    if (!isMissing && !holds(given[name])) throw new TypeError(`${name} ${words}, got ${show(given[name])}`);
+  }
+  return given;
 }
 
 function show(value: unknown): string {

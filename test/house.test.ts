@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What the source of each package may import, beside its own files. Nobody imports a store. */
+const TABLE: Readonly<Record<string, readonly string[]>> = {
+  "packages/core": ["canonicalize", "lru.min", "structured-headers"],
+  "packages/conformance": ["@onceover/core", "fast-check", "vitest", "node:*"],
+  "packages/adapters/node": ["@onceover/core", "node:*"],
+  "packages/adapters/express": ["@onceover/core", "@onceover/node", "express"],
+  "packages/stores/lmdb": ["@onceover/core", "lmdb", "node:*"],
+  "packages/stores/redis": ["@onceover/core", "ioredis", "node:*"],
+};
+
+function packageFolders(): string[] {
+  return ["packages", "packages/adapters", "packages/stores"]
+    .flatMap((folder) => readdirSync(join(root, folder), { withFileTypes: true }).map(({ name }) => `${folder}/${name}`))
+    .filter((folder) => readdirSync(join(root, folder)).includes("package.json"));
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder, "src"), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** The modules a file names, in imports of any kind. */
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;"']*?from\s*["']([^"']+)["']|import\(\s*["']([^"']+)["']/g);
+  const bare = text.matchAll(/(?:^|\n)import\s*["']([^"']+)["']/g);
+  return [...found, ...bare].flatMap(([, from, dynamic]) => [from, dynamic].filter((name) => name !== undefined));
+}
+
+function packageOf(specifier: string): string {
+  if (specifier.startsWith("node:") || builtinModules.includes(specifier)) return "node:*";
+  return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+}
+
+function outside(folder: string): string[] {
+  const specifiers = sources(folder).flatMap(importsOf).filter((specifier) => !specifier.startsWith("."));
+  return [...new Set(specifiers.map(packageOf))].sort();
+}
+
+describe("the house", () => {
+  it("has an import table for each package, and for nothing else", () => {
+    expect(packageFolders().sort()).toEqual(Object.keys(TABLE).sort());
+  });
+
+  it.each(Object.entries(TABLE))("%s imports only what its line of the table allows", (folder, allowed) => {
+    expect(outside(folder).filter((name) => !allowed.includes(name))).toEqual([]);
+  });
+
+  it.each(Object.keys(TABLE))("%s declares what it imports, and nothing else", (folder) => {
+    const { dependencies = {}, peerDependencies = {} } = JSON.parse(
+      readFileSync(join(root, folder, "package.json"), "utf8"),
+    ) as Readonly<Record<string, Readonly<Record<string, string>>>>;
+    const declared = Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !name.startsWith("@types/"));
+    expect(declared.sort()).toEqual(outside(folder).filter((name) => name !== "node:*"));
+  });
+
+  it.each(Object.keys(TABLE))("%s stays within its own folder and takes others by their front door", (folder) => {
+    for (const file of sources(folder)) {
+      for (const specifier of importsOf(file)) {
+        if (specifier.startsWith("@onceover/")) expect(specifier.split("/")).toHaveLength(2);
+        if (!specifier.startsWith(".")) continue;
+        expect(relative(join(root, folder, "src"), join(dirname(file), specifier))).not.toMatch(/^\.\./);
+      }
+    }
+  });
+
+  it("core names no runtime's own globals", () => {
+    for (const file of sources("packages/core")) {
+      const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+      expect(code, file).not.toMatch(/\b(?:Buffer|require|__dirname|setImmediate)\b|(?<![.{]\s*)\bprocess\./);
+    }
+  });
+
+  it("adapters decide nothing about keys, pins or states", () => {
+    for (const file of [...sources("packages/adapters/node"), ...sources("packages/adapters/express")]) {
+      const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+      expect(code, file).not.toMatch(/idempotency-key|fingerprint|storeKey|acquire|"running"|"unknown"|"done"/i);
+    }
+  });
+});

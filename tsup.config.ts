@@ -1,0 +1,17 @@
+import { defineConfig } from "tsup";
+
+/** One configuration for all packages; each is built from its own folder. */
+export default defineConfig({
+  entry: ["src/index.ts"],
+  format: ["esm", "cjs"],
+  dts: { compilerOptions: { composite: false } },
+  target: "es2022",
+  platform: "neutral",
+  // Not to be had by require(): its package exports ES modules only.
+  noExternal: ["canonicalize"],
+  external: [/^node:/],
+  clean: true,
+  sourcemap: true,
+  silent: true,
+  tsconfig: "../../tsconfig.json",
+});
