@@ -30,7 +30,9 @@ function refuseOldNode() {
 
 function isInstalled() {
   const installed = join(root, "node_modules", ".package-lock.json");
-  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs - 5000;
+  return (
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs - 5000
+  );
 }
 
 /** Nothing we install needs its install script: native parts come as packages of their own. */

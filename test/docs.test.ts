@@ -8,7 +8,11 @@ const errors = readFileSync(join(import.meta.dirname, "../docs/errors.md"), "utf
 describe("docs/errors.md", () => {
   it("lists each code of the closed list with its status and what was executed, in order, and no other", () => {
     const rows = [...errors.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| `([^`]+)` \|/gm)].map(([, ...cells]) => cells);
-    const codes = Object.entries(PROBLEMS).map(([code, { status, executed }]) => [code, String(status), JSON.stringify(executed)]);
+    const codes = Object.entries(PROBLEMS).map(([code, { status, executed }]) => [
+      code,
+      String(status),
+      JSON.stringify(executed),
+    ]);
     expect(rows).toEqual(codes);
   });
 });

@@ -18,7 +18,9 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
 
 function packageFolders(): string[] {
   return ["packages", "packages/adapters", "packages/stores"]
-    .flatMap((folder) => readdirSync(join(root, folder), { withFileTypes: true }).map(({ name }) => `${folder}/${name}`))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { withFileTypes: true }).map(({ name }) => `${folder}/${name}`),
+    )
     .filter((folder) => readdirSync(join(root, folder)).includes("package.json"));
 }
 
@@ -31,18 +33,25 @@ function sources(folder: string): string[] {
 /** The modules a file names, in imports of any kind. */
 function importsOf(file: string): string[] {
   const text = readFileSync(file, "utf8");
-  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^;"']*?from\s*["']([^"']+)["']|import\(\s*["']([^"']+)["']/g);
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\b[^;"']*?from\s*["']([^"']+)["']|import\(\s*["']([^"']+)["']/g,
+  );
   const bare = text.matchAll(/(?:^|\n)import\s*["']([^"']+)["']/g);
   return [...found, ...bare].flatMap(([, from, dynamic]) => [from, dynamic].filter((name) => name !== undefined));
 }
 
 function packageOf(specifier: string): string {
   if (specifier.startsWith("node:") || builtinModules.includes(specifier)) return "node:*";
-  return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
 }
 
 function outside(folder: string): string[] {
-  const specifiers = sources(folder).flatMap(importsOf).filter((specifier) => !specifier.startsWith("."));
+  const specifiers = sources(folder)
+    .flatMap(importsOf)
+    .filter((specifier) => !specifier.startsWith("."));
   return [...new Set(specifiers.map(packageOf))].sort();
 }
 
@@ -59,7 +68,9 @@ describe("the house", () => {
     const { dependencies = {}, peerDependencies = {} } = JSON.parse(
       readFileSync(join(root, folder, "package.json"), "utf8"),
     ) as Readonly<Record<string, Readonly<Record<string, string>>>>;
-    const declared = Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !name.startsWith("@types/"));
+    const declared = Object.keys({ ...dependencies, ...peerDependencies }).filter(
+      (name) => !name.startsWith("@types/"),
+    );
     expect(declared.sort()).toEqual(outside(folder).filter((name) => name !== "node:*"));
   });
 

@@ -21,8 +21,8 @@ export type Landing =
 
 /** One key in the air. */
 export interface Flight {
-  /** The payload that is running; before `claimed` says so, the leader's. */
-  fingerprint: Fingerprint;
+  /** The leader's payload; the run's, once `claimed` says that there is one. */
+  readonly fingerprint: Fingerprint;
   readonly claimed: Promise<Stage>;
   readonly landed: Promise<Landing>;
   /** How much of the lease is left where the run is elsewhere, in milliseconds, as last heard. */
@@ -47,7 +47,9 @@ export function createFlights(): Flights {
   return {
     get: (key) => byKey.get(key),
     open(key, fingerprint) {
-      const flight = createFlight(fingerprint, () => byKey.delete(key));
+      const flight = createFlight(fingerprint, () => {
+        if (byKey.get(key) === flight) byKey.delete(key);
+      });
       byKey.set(key, flight);
       return flight;
     },
