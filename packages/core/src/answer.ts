@@ -48,11 +48,15 @@ const REPLAYED = new Set([
 const NEVER_REPLAYED =
   /^x-(?:.*-)?(?:request|correlation|trace|span)-?id$|^x-(?:b3|amzn|cloud-trace|datadog|forwarded|real-ip|powered|accel|sendfile|served|runtime|response-time|ratelimit)|(?:csrf|xsrf|auth|token|session|secret)/;
 
+/** `X-` spellings of the fields that steer a request; an answer that echoes one speaks of the exchange, not of itself. */
+const CONTROL =
+  /^x-(?:idempotency-(?:key|replayed)|schema-rev|index-hash|model-tag|revision|revision-pin|release|canary|deployment-id)$/;
+
 /** Whether a field of the first answer is part of what a retry is sent; `more` holds lower-case names the mount adds. */
 export function isReplayed(name: string, more: ReadonlySet<string>): boolean {
   const lower = name.toLowerCase();
   if (more.has(lower) || REPLAYED.has(lower)) return true;
-  return lower.startsWith("x-") && !NEVER_REPLAYED.test(lower);
+  return lower.startsWith("x-") && !NEVER_REPLAYED.test(lower) && !CONTROL.test(lower);
 }
 
 /** The answer a retry is sent: the recorded one, marked as a replay, and not to be cached unless the first one could be. */

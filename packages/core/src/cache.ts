@@ -19,7 +19,7 @@ export interface RecordCache {
 }
 
 const MAX_RECORDS = 1000;
-/** A longer body is read from the store each time, so that the cache stays within 16 MiB. */
+/** A longer answer is read from the store each time, so that the cache stays within 16 MiB. */
 const MAX_CACHED_BYTES = 16_384;
 /** How long a record that another process deleted may still be replayed here. */
 const LONGEST_MS = 60_000;
@@ -37,13 +37,15 @@ export function createRecordCache(): RecordCache {
     set(key, record, nowMs, retentionMs) {
       const replay = record.kind === "answer" ? replayAnswer(record) : undefined;
       const cached = { record, replay, untilMs: nowMs + Math.min(retentionMs, LONGEST_MS) };
-      if (bodyBytes(record) <= MAX_CACHED_BYTES) records.set(key, cached);
+      if (answerBytes(record) <= MAX_CACHED_BYTES) records.set(key, cached);
       return cached;
     },
     delete: (key) => void records.delete(key),
   };
 }
 
-function bodyBytes(record: RunRecord): number {
-  return record.kind === "answer" ? record.chunks.reduce((sum, chunk) => sum + chunk.length, 0) : 0;
+function answerBytes(record: RunRecord): number {
+  if (record.kind !== "answer") return 0;
+  const headerBytes = record.headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  return record.chunks.reduce((sum, chunk) => sum + chunk.length, headerBytes);
 }

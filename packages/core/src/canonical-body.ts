@@ -154,7 +154,8 @@ function flatten(prefix: string, value: object, depthLeft: number): FormPair[] |
     const path = prefix === "" ? name : `${prefix}[${name}]`;
     const found = isObject(inner) ? flatten(path, inner, depthLeft - 1) : [[path, String(inner)] as const];
     if (found === undefined) return undefined;
-    pairs.push(...found);
+    // One by one: a list long enough overflows the stack as arguments.
+    for (const pair of found) pairs.push(pair);
   }
   return pairs;
 }

@@ -86,7 +86,13 @@ const NEVER_REPLAYED = [
   "content-length",
   "date",
   "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
   "transfer-encoding",
+  "upgrade",
+  "idempotency-key",
   "idempotency-replayed",
 ];
 
@@ -164,8 +170,9 @@ function isStore(value: unknown): boolean {
 
 function isFingerprintRule(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return isFunction(value) || value === "request" || value === "off";
-  const { fields } = value as { readonly fields?: unknown };
-  return Array.isArray(fields) && fields.every((field) => typeof field === "string");
+  const { fields, ...others } = value as { readonly fields?: unknown };
+  const isAlone = Object.keys(others).length === 0;
+  return isAlone && Array.isArray(fields) && fields.every((field) => typeof field === "string");
 }
 
 /** Checks the options of an instance. @throws {TypeError} that names the option, its rule and the value. */

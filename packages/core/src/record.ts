@@ -163,7 +163,10 @@ function assemble(view: DataView, texts: readonly string[], chunks: readonly Uin
   if (fingerprint === undefined || revision === undefined || kind === undefined) return unreadable("no such kind");
   if (status < 100 || status > 999 || !Number.isFinite(completedAtMs)) return unreadable("no such status or time");
   const head = { fingerprint: fingerprint as Fingerprint, revision, completedAtMs, status };
-  if (kind !== "answer") return { outcome: "record", record: { kind, ...head } };
+  if (kind !== "answer") {
+    if (fields.length + chunks.length > 0) return unreadable("a tombstone that holds an answer");
+    return { outcome: "record", record: { kind, ...head } };
+  }
   const headers = pairUp(fields);
   if (headers === undefined || !headers.every(isSafeHeader)) return unreadable("a header that cannot be sent");
   return { outcome: "record", record: { kind, ...head, headers, chunks } };

@@ -86,6 +86,8 @@ export function startRun(context: RunContext, claim: Claim): Run {
       sentAtMs,
       renew: () => shell.store.renew(key, token, settings.leaseMs),
       onLoss(reason) {
+        // A renewal that crosses the record on its way finds nothing to renew.
+        if (state === "ended") return;
         shell.emit({ type: "lease-lost", keyDigest: digest, reason });
         lostLease.abort();
       },
@@ -117,18 +119,20 @@ export function startRun(context: RunContext, claim: Claim): Run {
   }
 
   async function complete(record: RunRecord): Promise<Release> {
-    const written = await write(record);
-    if (written === "failed") return recordLate(record);
+    let written = await write(record);
+    // A store without room for the answer has room for the fact that there was one.
+    if (written === "full") written = await write(withoutBody(record));
+    if (written === "failed" || written === "full") return recordLate(record);
     if (written === "stale") return replaced();
     settle(record);
     return SEND;
   }
 
-  async function write(record: RunRecord): Promise<Written | "failed"> {
+  async function write(record: RunRecord): Promise<Written | "failed" | "full"> {
     const bytes = encodeRecord(record);
     // If we die here, the effect has happened and no answer says so: the outcome becomes unknown.
     const asked = await ask(shell, "complete", key, (store) => store.complete(key, token, bytes, settings.retentionMs));
-    if (asked.outcome === "failed") return "failed";
+    if (asked.outcome === "failed") return isFull(asked.error) ? "full" : "failed";
     if (asked.value === "ok") recorded(record, bytes.length);
     else shell.emit({ type: "record-lost", keyDigest: digest, reason: "stale" });
     return asked.value;
@@ -153,7 +157,10 @@ export function startRun(context: RunContext, claim: Claim): Run {
   function recordLate(record: RunRecord): Release {
     shell.emit({ type: "record-late", keyDigest: digest });
     flight.land({ outcome: "answer", record }, "stay");
-    const tryAgain = async () => ((await write(record)) === "failed" ? "again" : "done");
+    const tryAgain = async () => {
+      const written = await write(record);
+      return written === "ok" || written === "stale" ? "done" : "again";
+    };
     // Nobody waits for it, and it never rejects: a failed call is a value here.
     void shell.background.retry(LATE_PAUSES_MS, tryAgain).then((outcome) => {
       if (outcome === "given-up") shell.emit({ type: "record-lost", keyDigest: digest, reason: "unreachable" });
@@ -188,8 +195,9 @@ export function startRun(context: RunContext, claim: Claim): Run {
     if (freed !== undefined) await freed;
     else if (status !== undefined && decideEnding(status, settings.effects) === "complete") {
       const record = finish("cut");
-      if ((await write(record)) === "failed") recordLate(record);
-      else settle(undefined);
+      const written = await write(record);
+      if (written === "ok" || written === "stale") settle(undefined);
+      else recordLate(record);
       return;
     } else if (settings.effects === "repeatable") await free("failure");
     else shell.emit({ type: "answer-lost", keyDigest: digest });
@@ -212,6 +220,14 @@ export function startRun(context: RunContext, claim: Claim): Run {
 }
 
 const UNHELD: Lease = { stop() {} };
+
+function isFull(error: unknown): boolean {
+  return error instanceof OnceoverError && error.code === "store-full";
+}
+
+function withoutBody({ fingerprint, revision, completedAtMs, status }: RunRecord): RunRecord {
+  return { kind: "too-large", fingerprint, revision, completedAtMs, status };
+}
 
 /** An abort signal that is made only for a handler that asks for it. */
 class LazySignal {

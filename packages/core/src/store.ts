@@ -110,22 +110,27 @@ export interface Store {
   /** Shown in events and errors, such as `redis`. */
   readonly name: string;
   /**
-   * Claims the key. A free key, or an abandoned or expired record, becomes running and owned by `token`; a record
-   * owned by `token` already and still running answers `acquired` again, with the same fence and attempt and a fresh lease.
+   * Claims the key. A free key, or an abandoned or expired record, becomes running and owned by `token`. A record that
+   * `token` owns already and that nobody completed, abandoned or took over answers `acquired` again, with the same fence
+   * and attempt and a fresh lease, even where the lease had ended. Rejects with `store-full` where there is no room.
    */
   acquire(request: AcquireRequest): Promise<Acquired>;
-  /** Makes the lease of a running record end `leaseMs` from now, also when it had ended already but nobody took over. */
+  /** Makes the lease of a running record end `leaseMs` from now, also when it had ended already but nobody took over. Retention stays. */
   renew(key: StoreKey, token: OwnerToken, leaseMs: number): Promise<Written>;
   /**
    * Turns the running record of `token` into a done one that stays `retentionMs` from now. Again with the same token: `ok`,
-   * and the first record stands. After the retention ended: `stale`, nothing is written.
+   * and the first record stands. After the retention ended: `stale`, nothing is written. Rejects with `store-full` where
+   * the record does not fit: it stays running.
    */
   complete(key: StoreKey, token: OwnerToken, record: Uint8Array, retentionMs: number): Promise<Written>;
   /** Frees the key: the next acquire runs, with a higher fence. Again with the same token: `ok`, while nobody acquired it since. A done record is never freed. */
   abandon(key: StoreKey, token: OwnerToken): Promise<Written>;
   /** Looks without claiming. Always as fresh as a write: never from a replica. */
   read(key: StoreKey): Promise<Found>;
-  /** Deletes the record, whoever owns it: the key is as if it had never been seen. */
+  /**
+   * Deletes the record, whoever owns it: the key is as if it had never been seen, and only the clock makes its next fence
+   * higher. Whether an abandoned record counts as one is the store's affair.
+   */
   forget(key: StoreKey): Promise<"ok" | "none">;
   /** Lists records whose outcome is unknown, a page at a time; no order is promised, and a record that stays unknown during the listing appears at least once. */
   unknowns(cursor?: string): Promise<UnknownPage>;

@@ -1,0 +1,190 @@
+import { type HeaderLine, type MountOptions, memoryStore, type OnceoverEvent } from "@onceover/core";
+import { expect } from "vitest";
+import {
+  CALLER_HEADER,
+  type ClientAnswer,
+  type ClientRequest,
+  openRaw,
+  type RawConnection,
+  send,
+} from "./adapter-client.js";
+import { type ControlledStore, controlledStore } from "./adapter-store.js";
+import type {
+  AdapterCapabilities,
+  AdapterRoute,
+  AdapterSetup,
+  AdapterSuite,
+  NeutralHandler,
+  Reply,
+} from "./adapter-suite.js";
+
+/** One rule an adapter keeps, and the steps that show whether it does. */
+export interface AdapterCase {
+  readonly rule: string;
+  /** Left out where the framework has no such thing. */
+  readonly needs?: keyof AdapterCapabilities;
+  /** Rejects where the adapter breaks the rule. The caller closes the bench. */
+  run(bench: AdapterBench): Promise<void>;
+}
+
+/** What a case works with: one store, and servers on it. */
+export interface AdapterBench {
+  readonly store: ControlledStore;
+  /** Starts a server whose route `/pay`, unless it is told otherwise, has this handler. */
+  serve(route: NeutralHandler | RouteLike | readonly RouteLike[], instance?: InstanceLike): Promise<App>;
+  /** Closes the servers, then the store. */
+  close(): Promise<void>;
+}
+
+/** A route, mostly left to the defaults. */
+export type RouteLike = Omit<AdapterRoute, "path"> & { readonly path?: string };
+
+/** What an instance has beside the defaults. */
+export type InstanceLike = Partial<AdapterSetup["instance"]>;
+
+/** A server under test. */
+export interface App {
+  readonly url: string;
+  /** How often a handler was called. */
+  readonly runs: number;
+  /** What the onceover of this server told its listener. */
+  readonly events: readonly OnceoverEvent[];
+  send(request: ClientRequest, signal?: AbortSignal): Promise<ClientAnswer>;
+  /** A connection that is ended with the bench. */
+  raw(): RawConnection;
+  close(): Promise<void>;
+}
+
+/** How long a case watches for what must not happen, in milliseconds. A longer watch would find no more on a healthy machine. */
+export const QUIET_MS = 30;
+
+/** Opens the store for one case. */
+export async function openBench({ start, openStore = openMemory }: AdapterSuite): Promise<AdapterBench> {
+  const opened = await openStore();
+  const store = controlledStore(opened.store);
+  const closing: (() => unknown)[] = [];
+  return {
+    store,
+    async serve(route, instance = {}) {
+      const { setup, told } = setupOf(store, route, instance);
+      const { url, close } = await start(setup);
+      const app = { url, send: send.bind(undefined, url), close: once(close) };
+      closing.push(app.close);
+      const raw = () => {
+        const connection = openRaw(url);
+        closing.push(connection.destroy);
+        return connection;
+      };
+      // Not spread: `runs` changes.
+      return Object.assign(told, app, { raw });
+    },
+    async close() {
+      for (const end of closing.reverse()) await end();
+      await opened.close();
+    },
+  };
+}
+
+async function openMemory() {
+  const store = memoryStore();
+  return { store, close: () => store.close() };
+}
+
+function once(close: () => Promise<void>): () => Promise<void> {
+  let closed: Promise<void> | undefined;
+  return () => {
+    closed ??= close();
+    return closed;
+  };
+}
+
+function setupOf(store: ControlledStore, given: Parameters<AdapterBench["serve"]>[0], instance: InstanceLike) {
+  const events: OnceoverEvent[] = [];
+  const told = { runs: 0, events };
+  const routes = Array.isArray(given) ? given : [typeof given === "function" ? { handler: given } : given];
+  const count = (route: RouteLike): AdapterRoute => ({
+    path: "/pay",
+    ...route,
+    handler: (call) => {
+      told.runs += 1;
+      return route.handler(call);
+    },
+  });
+  const on = (event: OnceoverEvent) => void events.push(event);
+  const setup: AdapterSetup = {
+    instance: { service: "conformance", revision: "r1", store, on, ...instance },
+    scope: (header) => header(CALLER_HEADER),
+    routes: routes.map(count),
+  };
+  return { setup, told };
+}
+
+/** A reply of a JSON value. */
+export function json(value: unknown, status = 201, headers: readonly HeaderLine[] = []): Reply {
+  return { how: "json", status, headers, value };
+}
+
+/** A reply of text, sent at once. */
+export function text(body: string, status = 200, headers: readonly HeaderLine[] = PLAIN): Reply {
+  return { how: "send", status, headers, body: Buffer.from(body) };
+}
+
+/** A reply of text, streamed piece by piece; `before` is awaited before a piece is made. */
+export function streamed(
+  how: "write" | "pipe",
+  pieces: readonly string[],
+  before: (index: number) => unknown = () => {},
+  headers: readonly HeaderLine[] = PLAIN,
+): Reply {
+  return { how, status: 200, headers, source: pour(pieces, before) };
+}
+
+async function* pour(pieces: readonly string[], before: (index: number) => unknown): AsyncGenerator<Uint8Array> {
+  for (const [index, piece] of pieces.entries()) {
+    await before(index);
+    yield Buffer.from(piece);
+  }
+  await before(pieces.length);
+}
+
+/** The header of a text. */
+export const PLAIN: readonly HeaderLine[] = [["Content-Type", "text/plain; charset=utf-8"]];
+
+/** A handler that answers `{ run: n }`, a fresh number each time. */
+export function numbered(status = 201): NeutralHandler {
+  let runs = 0;
+  return () => json({ run: ++runs }, status);
+}
+
+/** A route with the numbered handler and these mount options. */
+export function numberedRoute(options: MountOptions<unknown>): RouteLike {
+  return { options, handler: numbered() };
+}
+
+/** Expects an answer to be the one that was given before, sent again. */
+export function expectReplay(answer: ClientAnswer, first: ClientAnswer): void {
+  expect(answer.status).toBe(first.status);
+  expect(answer.body.equals(first.body), `${answer.text} is not ${first.text}`).toBe(true);
+  expect(answer.lines("idempotency-replayed")).toEqual(["true"]);
+}
+
+/** Expects a problem as docs/errors.md describes it, and hands out its members. */
+export function expectProblem(
+  answer: ClientAnswer,
+  status: number,
+  code: string,
+  executed: boolean | "unknown" = false,
+): Readonly<Record<string, unknown>> {
+  expect(answer.header("content-type")).toBe("application/problem+json");
+  expect(answer.header("cache-control")).toBe("no-store");
+  const problem = JSON.parse(answer.text);
+  expect({ sent: answer.status, ...problem }).toMatchObject({
+    sent: status,
+    status,
+    code,
+    executed,
+    type: `urn:onceover:problem:${code}`,
+    title: expect.stringMatching(/\.$/),
+  });
+  return problem;
+}

@@ -1,0 +1,234 @@
+import type { ServerResponse } from "node:http";
+import { expect } from "vitest";
+import {
+  type AdapterBench,
+  type AdapterCase,
+  type App,
+  expectReplay,
+  json,
+  PLAIN,
+  QUIET_MS,
+  streamed,
+  text,
+} from "./adapter-bench.js";
+import { pause, requestText, until, wholeAnswers } from "./adapter-client.js";
+import type { NeutralHandler, Reply } from "./adapter-suite.js";
+
+const REQUEST = requestText({ key: "k", body: "x" });
+
+function byHand(answer: (response: ServerResponse) => unknown): Reply {
+  return { how: "node", answer };
+}
+
+/** Ways to answer `whole` of eleven bytes, and of no more. */
+const WHOLE: Readonly<Record<string, Reply>> = {
+  "an answer sent at once": text("whole whole"),
+  "an answer in chunks": streamed("write", ["whole ", "whole"]),
+  "a stream": streamed("pipe", ["whole ", "whole"]),
+  "a stream of declared length": streamed("write", ["whole ", "whole"], undefined, [["Content-Length", "11"]]),
+};
+
+const BY_HAND: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
+  "end(chunk)": (response) => response.end("whole whole"),
+  "end(chunk, encoding, callback)": (response) => response.end("d2hvbGUgd2hvbGU=", "base64", () => {}),
+  "write(chunk), end()": (response) => {
+    response.write("whole whole");
+    response.end();
+  },
+  "a last write that completes the declared length, end() in its callback": (response) => {
+    response.setHeader("Content-Length", 11);
+    response.write("whole ");
+    response.write("whole", () => response.end());
+  },
+  "writeHead() with a length, write(chunk, encoding), end()": (response) => {
+    response.writeHead(200, { "Content-Length": 11 });
+    response.write(Buffer.from("whole whole").toString("hex"), "hex");
+    response.end();
+  },
+  "flushHeaders(), then end(chunk)": (response) => {
+    response.flushHeaders();
+    response.end("whole whole");
+  },
+};
+
+/** Watches the wire while the record is kept from the store. */
+async function heldBack({ store, serve }: AdapterBench, handler: NeutralHandler): Promise<App> {
+  const app = await serve(handler);
+  const hold = store.hold("complete");
+  const raw = app.raw();
+  raw.write(REQUEST);
+  await hold.reached;
+  await pause(QUIET_MS);
+  expect(wholeAnswers(raw.received())).toEqual([]);
+  expect(raw.isClosed).toBe(false);
+  hold.release();
+  const [answer] = wholeAnswers(await raw.until((received) => wholeAnswers(received).length > 0));
+  expect(answer?.text).toBe("whole whole");
+  expectReplay(await app.send({ key: "k", body: "x" }), { ...app, ...must(answer) });
+  return app;
+}
+
+function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("there is no answer");
+  return value;
+}
+
+/** The last byte leaves when the record is stored, and not before. */
+export const HOLD_CASES: readonly AdapterCase[] = [
+  ...Object.keys(WHOLE).map(
+    (what): AdapterCase => ({
+      rule: `${what}: its last byte waits for the record`,
+      async run(bench) {
+        await heldBack(bench, () => must(WHOLE[what]));
+      },
+    }),
+  ),
+  ...Object.entries(BY_HAND).map(
+    ([what, answer]): AdapterCase => ({
+      rule: `${what}: its last byte waits for the record`,
+      needs: "nodeResponse",
+      async run(bench) {
+        await heldBack(bench, () => byHand(answer));
+      },
+    }),
+  ),
+  {
+    rule: "an empty answer waits for its record like any other",
+    async run({ store, serve }) {
+      const app = await serve(() => ({ how: "empty", status: 204, headers: [] }));
+      const hold = store.hold("complete");
+      const raw = app.raw();
+      raw.write(REQUEST);
+      await hold.reached;
+      await pause(QUIET_MS);
+      expect(raw.received()).toBe("");
+      hold.release();
+      await raw.until((received) => received.startsWith("HTTP/1.1 204"));
+    },
+  },
+  {
+    rule: "a client that hangs up while the record is being stored loses nothing: the retry replays",
+    async run({ store, serve }) {
+      const app = await serve(() => json({ paid: true }));
+      const hold = store.hold("complete");
+      const raw = app.raw();
+      raw.write(REQUEST);
+      await hold.reached;
+      raw.destroy();
+      await pause(QUIET_MS);
+      hold.release();
+      const again = await app.send({ key: "k", body: "x" });
+      expect([again.text, again.header("idempotency-replayed")]).toEqual(['{"paid":true}', "true"]);
+      expect(app.runs).toBe(1);
+    },
+  },
+  {
+    rule: "what a handler does to its response after it answered changes neither answer nor record",
+    needs: "nodeResponse",
+    async run(bench) {
+      const app = await bench.serve(() =>
+        byHand((response) => {
+          response.setHeader("X-Ledger", "l-1");
+          response.end("whole whole");
+          response.statusCode = 500;
+          response.write(" and more", () => {});
+          response.end(" and more");
+          expectThrow(() => response.setHeader("X-Ledger", "l-2"));
+          expectThrow(() => response.writeHead(500));
+        }),
+      );
+      const first = await app.send({ key: "k" });
+      expect([first.status, first.text, first.lines("x-ledger")]).toEqual([200, "whole whole", ["l-1"]]);
+      expectReplay(await app.send({ key: "k" }), first);
+    },
+  },
+  {
+    rule: "a write after the end is refused to its callback, and nothing is thrown",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const told: unknown[] = [];
+      const answer = (response: ServerResponse) => {
+        response.end("whole whole", () => told.push("ended"));
+        told.push(response.writableEnded, response.headersSent);
+        response.write("more", (error) => told.push(Reflect.get(Object(error), "code")));
+      };
+      const app = await serve(() => byHand(answer));
+      expect((await app.send({ key: "k" })).text).toBe("whole whole");
+      await until("every callback was called", () => told.length === 4);
+      expect(told).toEqual([true, true, "ERR_STREAM_WRITE_AFTER_END", "ended"]);
+    },
+  },
+  {
+    rule: "writeHead() takes an object, a flat list and a list of pairs, with a status message or without",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const heads: ((response: ServerResponse) => unknown)[] = [
+        (response) => response.writeHead(202, "Noted", { "X-Ledger": ["l-1", "l-2"], "X-Other": "o" }),
+        (response) => response.writeHead(202, ["X-Ledger", "l-1", "X-Ledger", "l-2", "X-Other", "o"]),
+        (response) => response.writeHead(202, [["X-Ledger", ["l-1", "l-2"]] as never, ["X-Other", "o"] as never]),
+        (response) => response.setHeader("X-Ledger", ["l-1", "l-2"]).writeHead(202, { "x-other": "o" }),
+      ];
+      const app = await serve(
+        heads.map((head, index) => ({
+          path: `/${index}`,
+          handler: () => byHand((response) => (head(response), response.end("done"))),
+        })),
+      );
+      for (const index of heads.keys()) {
+        const request = { key: "k", caller: `c${index}`, path: `/${index}` };
+        const [first, again] = [await app.send(request), await app.send(request)];
+        expectReplay(again, first);
+        for (const answer of [first, again]) {
+          expect([answer.status, answer.lines("x-ledger"), answer.lines("x-other")]).toEqual([
+            202,
+            ["l-1", "l-2"],
+            ["o"],
+          ]);
+        }
+      }
+    },
+  },
+  {
+    rule: "a buffer that the handler fills anew after each write is recorded as it was sent",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const answer = async (response: ServerResponse) => {
+        const buffer = Buffer.alloc(4);
+        for (const letter of "abc") {
+          await new Promise<void>((resolve) => void response.write(buffer.fill(letter), () => resolve()));
+        }
+        response.end();
+      };
+      const app = await serve(() => byHand(answer));
+      const first = await app.send({ key: "k" });
+      expect(first.text).toBe("aaaabbbbcccc");
+      expectReplay(await app.send({ key: "k" }), first);
+    },
+  },
+  {
+    rule: "a status message and a header of PLAIN text reach the client as the handler gave them",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const answer = (response: ServerResponse) => {
+        response.statusMessage = "Noted";
+        for (const [name, value] of PLAIN) response.setHeader(name, value);
+        response.end("done");
+      };
+      const app = await serve(() => byHand(answer));
+      const raw = app.raw();
+      raw.write(REQUEST);
+      const received = await raw.until((text) => wholeAnswers(text).length > 0);
+      expect(received).toMatch(/^HTTP\/1.1 200 Noted\r\n/);
+      expect(received).toContain("Content-Type: text/plain; charset=utf-8\r\n");
+    },
+  },
+];
+
+function expectThrow(act: () => unknown): void {
+  try {
+    act();
+  } catch {
+    return;
+  }
+  throw new Error("it did not throw");
+}

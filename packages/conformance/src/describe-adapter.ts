@@ -1,0 +1,64 @@
+import { describe, it } from "vitest";
+import { type AdapterCase, openBench } from "./adapter-bench.js";
+import { ANSWER_CASES } from "./adapter-cases-answer.js";
+import { DUPLICATE_CASES } from "./adapter-cases-duplicate.js";
+import { FAILURE_CASES } from "./adapter-cases-failure.js";
+import { HANGUP_CASES } from "./adapter-cases-hangup.js";
+import { HOLD_CASES } from "./adapter-cases-hold.js";
+import { KEY_CASES } from "./adapter-cases-key.js";
+import { LEASE_CASES } from "./adapter-cases-lease.js";
+import { OUTAGE_CASES } from "./adapter-cases-outage.js";
+import { PAYLOAD_CASES } from "./adapter-cases-payload.js";
+import type { AdapterSuite } from "./adapter-suite.js";
+
+const CASE_TIMEOUT_MS = 60_000;
+
+/** Every rule an adapter keeps, in the order of a request's way. */
+export const ADAPTER_CASES: readonly AdapterCase[] = [
+  ...KEY_CASES,
+  ...PAYLOAD_CASES,
+  ...ANSWER_CASES,
+  ...FAILURE_CASES,
+  ...HOLD_CASES,
+  ...HANGUP_CASES,
+  ...DUPLICATE_CASES,
+  ...LEASE_CASES,
+  ...OUTAGE_CASES,
+];
+
+/**
+ * Registers the suite with which an adapter proves itself: over real connections to a real server. Call it at the top
+ * of a vitest file, once for each store the adapter is to be tried with. Every case starts servers of its own and closes
+ * them again.
+ *
+ * @example
+ * describeAdapter("express over memory", {
+ *   start: startExpress,
+ *   capabilities: { bodyParser: true, sendFile: true, nodeResponse: true },
+ * });
+ */
+export function describeAdapter(name: string, suite: AdapterSuite): void {
+  describe(`adapter contract: ${name}`, () => {
+    for (const adapterCase of adapterCases(suite)) describeCase(suite, adapterCase);
+  });
+}
+
+/** The cases that a suite can run. */
+export function adapterCases({ capabilities }: AdapterSuite): readonly AdapterCase[] {
+  return ADAPTER_CASES.filter(({ needs }) => needs === undefined || capabilities[needs]);
+}
+
+function describeCase(suite: AdapterSuite, { rule, run }: AdapterCase): void {
+  it(
+    rule,
+    async () => {
+      const bench = await openBench(suite);
+      try {
+        await run(bench);
+      } finally {
+        await bench.close();
+      }
+    },
+    CASE_TIMEOUT_MS,
+  );
+}

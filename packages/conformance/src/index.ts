@@ -1,0 +1,14 @@
+export type {
+  AdapterCapabilities,
+  AdapterRoute,
+  AdapterServer,
+  AdapterSetup,
+  AdapterSuite,
+  HandlerCall,
+  NeutralHandler,
+  OpenedStore,
+  Reply,
+} from "./adapter-suite.js";
+export { describeAdapter } from "./describe-adapter.js";
+export { describeStore } from "./describe-store.js";
+export type { StoreCapabilities, StoreHarness, StoreSuite } from "./store-harness.js";
