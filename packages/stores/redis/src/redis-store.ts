@@ -1,0 +1,121 @@
+import type { Acquired, AcquireRequest, Store } from "@onceover/core";
+import { isCluster } from "./client.js";
+import { withDeadline } from "./deadline.js";
+import { directSender, type Send } from "./direct-sender.js";
+import { late, storeError } from "./errors.js";
+import { checkOptions, type RedisStoreOptions } from "./options.js";
+import { replicatedSender } from "./replicated-sender.js";
+import { decodeAcquire, decodeForgotten, decodeFound, decodeProbe, decodeWritten } from "./reply.js";
+import { type Script, scripts } from "./script.js";
+import { serverClock } from "./server-clock.js";
+import { listUnknowns, parseCursor } from "./unknowns.js";
+import { verifyRedis } from "./verify.js";
+
+/** The key that `verify` tries things on; no store key is as short. */
+const PROBE_KEY = "probe";
+
+/**
+ * Keeps idempotency records in Redis, each in one key and each verb one script: tier T1, or T2 with `waitReplicas`.
+ * The client stays the caller's. Calls reject with `OnceoverError`: `store-unavailable`, `store-full` (maxmemory is
+ * reached) or `record-unreadable`.
+ *
+ * @throws TypeError where an option breaks its rule
+ */
+export function redisStore(options: RedisStoreOptions): Store {
+  checkOptions(options);
+  const { client, prefix = "onceover:", timeoutMs = 1000, waitReplicas } = options;
+  const clock = serverClock();
+  const direct = directSender(client);
+  const replicated =
+    waitReplicas === undefined || isCluster(client) ? undefined : replicatedSender(client, waitReplicas, timeoutMs);
+  const confirmed = replicated?.send ?? direct;
+  const deadline = () => performance.now() + timeoutMs;
+
+  /** Runs a script on one key of ours and settles with its reply, or rejects at `endMs` at the latest. */
+  async function run(
+    send: Send,
+    script: Script,
+    key: string,
+    args: readonly (string | Buffer)[],
+    endMs = deadline(),
+  ): Promise<unknown> {
+    try {
+      return await withDeadline(endMs, () => send({ script, key: prefix + key, args }, endMs));
+    } catch (error) {
+      throw storeError(error, [key, ...args]);
+    }
+  }
+
+  async function bounded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await withDeadline(deadline(), work);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  async function acquire(request: AcquireRequest): Promise<Acquired> {
+    const endMs = deadline();
+    for (;;) {
+      const sentMs = performance.now();
+      const args = acquireArgs(request, clock.at(endMs));
+      const reply = decodeAcquire(await run(confirmed, scripts.acquire, request.key, args, endMs));
+      if (reply.serverMs !== undefined) clock.learn(reply.serverMs, sentMs);
+      if (reply.outcome === "found") return reply.found;
+      // The server's clock is not the one we knew: it was set, or another server took over. Or it really is too late.
+      if (performance.now() >= endMs) throw late();
+    }
+  }
+
+  return {
+    name: "redis",
+    acquire,
+    async renew(key, token, leaseMs) {
+      return decodeWritten(await run(direct, scripts.renew, key, [token, whole(leaseMs)]));
+    },
+    async complete(key, token, record, retentionMs) {
+      // A copy: the client may still hold it, to send it again, when the caller has moved on.
+      const args = [token, whole(retentionMs), Buffer.from(record)];
+      return decodeWritten(await run(confirmed, scripts.complete, key, args));
+    },
+    async abandon(key, token) {
+      return decodeWritten(await run(direct, scripts.abandon, key, [token]));
+    },
+    async read(key) {
+      return decodeFound(await run(direct, scripts.read, key, []));
+    },
+    async forget(key) {
+      return decodeForgotten(await run(direct, scripts.forget, key, []));
+    },
+    async unknowns(cursor) {
+      const position = parseCursor(cursor);
+      const inspect = async (key: string) => decodeFound(await run(direct, scripts.inspect, key, []));
+      return bounded(() => listUnknowns({ client, prefix, inspect }, position));
+    },
+    verify() {
+      const probe = async () => {
+        const sentMs = performance.now();
+        const probed = decodeProbe(await run(direct, scripts.probe, PROBE_KEY, []));
+        clock.learn(probed.serverMs, sentMs);
+        return probed;
+      };
+      return bounded(() => verifyRedis({ client, probe, waitReplicas: waitReplicas ?? 0 }));
+    },
+    async close() {
+      replicated?.close();
+    },
+  };
+}
+
+function acquireArgs(
+  { token, fingerprint, leaseMs, retentionMs, takeOver }: AcquireRequest,
+  notAfter: string,
+): string[] {
+  const wanted = takeOver === undefined ? "" : takeOver === true ? "any" : String(takeOver);
+  return [token, fingerprint, whole(leaseMs), whole(retentionMs), wanted, notAfter];
+}
+
+/** Redis takes whole milliseconds only. */
+function whole(ms: number): string {
+  return String(Math.ceil(ms));
+}

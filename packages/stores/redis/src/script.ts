@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+import { ABANDON } from "./scripts/abandon.js";
+import { ACQUIRE } from "./scripts/acquire.js";
+import { COMPLETE } from "./scripts/complete.js";
+import { FORGET } from "./scripts/forget.js";
+import { INSPECT } from "./scripts/inspect.js";
+import { PROBE } from "./scripts/probe.js";
+import { READ } from "./scripts/read.js";
+import { RENEW } from "./scripts/renew.js";
+
+/** A Lua script and the digest under which a server knows it. */
+export interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+/** One run of a script on the one key it touches. */
+export interface ScriptCall {
+  readonly script: Script;
+  /** As the client is given it; a `keyPrefix` of the client's own comes on top. */
+  readonly key: string;
+  readonly args: readonly (string | Buffer)[];
+}
+
+export const scripts = {
+  acquire: script(ACQUIRE),
+  renew: script(RENEW),
+  complete: script(COMPLETE),
+  abandon: script(ABANDON),
+  read: script(READ),
+  forget: script(FORGET),
+  inspect: script(INSPECT),
+  probe: script(PROBE),
+} as const;
+
+function script(lua: string): Script {
+  return { lua, sha: createHash("sha1").update(lua).digest("hex") };
+}
