@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  resolve: { conditions: ["onceover-src", "module", "node", "import", "default"] },
-  ssr: { resolve: { conditions: ["onceover-src", "module", "node", "import", "default"] } },
+  resolve: { conditions: ["onceover-src", "module", "node"] },
+  ssr: { resolve: { conditions: ["onceover-src", "module", "node"] } },
   test: {
     include: ["packages/**/test/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],

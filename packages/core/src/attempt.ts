@@ -73,7 +73,8 @@ async function follow<Request>(
   flight: Flight,
 ): Promise<Verdict | "again"> {
   const leftMs = () => arrival.deadlineMs - shell.platform.monotonicMs();
-  const stage = (await within(shell.platform, flight.claimed, leftMs())) ?? "elsewhere";
+  const stage = await within(shell.platform, flight.claimed, leftMs());
+  if (stage === undefined) return inFlight(shell, arrival.key, flight.leaseLeftMs);
   if (stage !== "over") {
     if (flight.fingerprint !== arrival.fingerprint) return refuse(shell, "key-reused", {}, arrival.key);
     if (settings.inFlight === "reject") return inFlight(shell, arrival.key, flight.leaseLeftMs);

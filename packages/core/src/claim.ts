@@ -19,6 +19,8 @@ import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict
 
 /** One acquire: what it is to do with an unknown record, and, once recovered, the answer to record instead of running. */
 interface Plan {
+  /** The token of a claim whose lease ended before the store's answer came: the same claim is made again. */
+  readonly late?: OwnerToken;
   readonly takeOver?: AcquireRequest["takeOver"];
   readonly recovered?: RunRecord;
 }
@@ -49,18 +51,21 @@ async function acquireOnce<Request>(
   const { shell, settings } = mount;
   const { key, fingerprint } = arrival;
   const { takeOver } = plan;
-  const token = shell.platform.token();
+  const token = plan.late ?? shell.platform.token();
   const sentAtMs = shell.platform.monotonicMs();
   const request = { key, token, fingerprint, leaseMs: settings.leaseMs, retentionMs: settings.retentionMs };
   // If we die here, the key may be claimed though nothing ran: it becomes unknown when the lease ends.
   const asked = await ask(shell, "acquire", key, (store) =>
     store.acquire(takeOver === undefined ? request : { ...request, takeOver }),
   );
-  if (asked.outcome === "failed") return acquireFailed(mount, arrival, flight, token, asked.error);
+  if (asked.outcome === "failed") return acquireFailed(mount, arrival, flight, token, plan, asked.error);
   const decision = decide(asked.value, fingerprint);
   switch (decision.action) {
     case "run":
       if (plan.recovered !== undefined) return recordRecovered(mount, arrival, flight, token, plan.recovered);
+      if (shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {
+        return claimAgain(mount, arrival, flight, token, plan);
+      }
       return run(mount, arrival, flight, { ...decision, token, sentAtMs });
     case "replay":
       return landReplay(mount, arrival, flight, decision.record);
@@ -72,6 +77,19 @@ async function acquireOnce<Request>(
       return recover(mount, arrival, flight, decision.unknown);
     // no default
   }
+}
+
+/** This process was paused, or the store is slow: others may have been told meanwhile that the outcome is unknown. */
+function claimAgain<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+  token: OwnerToken,
+  plan: Plan,
+): Verdict | Plan {
+  if (mount.shell.platform.monotonicMs() < arrival.deadlineMs) return { ...plan, late: token };
+  const slow = new OnceoverError("store-unavailable", "the store takes longer than a lease");
+  return acquireFailed(mount, arrival, flight, token, plan, slow);
 }
 
 function run<Request>(
@@ -107,9 +125,7 @@ function landRefusal<Request>(
   code: ProblemCode,
   detail: ProblemDetail = {},
 ): Verdict {
-  flight.land(
-    code === "key-reused" || code === "outcome-unknown" ? { outcome: "again" } : { outcome: "refused", code, detail },
-  );
+  flight.land(code === "key-reused" ? { outcome: "again" } : { outcome: "refused", code, detail });
   return refuse(shell, code, detail, key);
 }
 
@@ -178,14 +194,19 @@ async function recordRecovered<Request>(
   return landRefusal(mount, arrival, flight, "outcome-unknown");
 }
 
-/** A claim that failed may have been made all the same, so it is given back unless the handler runs on it. */
+/**
+ * A claim that failed may have been made all the same, so it is given back unless the handler runs on it. One that was to
+ * settle an unknown outcome is not: given back, the key would run again whatever `recover` had found out.
+ */
 function acquireFailed<Request>(
   mount: MountContext<Request>,
   arrival: Arrival<Request>,
   flight: Flight,
   token: OwnerToken,
+  plan: Plan,
   error: unknown,
 ): Verdict {
+  if (typeof plan.takeOver === "number") return landRefusal(mount, arrival, flight, "outcome-unknown");
   const code = refusalOf(error);
   if (code !== "store-unavailable") return landRefusal(mount, arrival, flight, code);
   // Nobody waits for it, and it never rejects.

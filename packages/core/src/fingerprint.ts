@@ -79,10 +79,18 @@ async function digestable(body: CanonicalBody, sha256: Platform["sha256"]): Prom
 function only(fields: readonly string[], body: CanonicalBody): CanonicalBody {
   if (body.form === "urlencoded")
     return { ...body, pairs: body.pairs.filter(([name]) => fields.includes(rootOf(name))) };
-  if (body.form !== "json") return body;
-  const value: unknown = JSON.parse(body.text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return body;
+  const value = body.form === "json" ? parsed(body.text) : undefined;
+  if (body.form !== "json" || typeof value !== "object" || value === null || Array.isArray(value)) return body;
   return { ...body, text: JSON.stringify(Object.entries(value).filter(([name]) => fields.includes(name))) };
+}
+
+/** A parser of the application's own may have made what JSON has no word for, such as a function; it counts as a whole. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `card` of `card[number]`. */

@@ -17,13 +17,13 @@ export interface LeaseKeeping {
   /** When the call that got the lease was sent, on the monotonic clock: it cannot have begun earlier. */
   readonly sentAtMs: number;
   /** One call of the store's `renew`. */
-  renew(): Promise<Written>;
+  renew(): Promise<Written | "failed">;
   /** Called at most once. An expired lease goes on being renewed: as long as nobody took over, the run can still be recorded. */
   onLoss(reason: LeaseLoss): void;
 }
 
 /** How many times a lease is renewed in its own length, so that two renewals in a row may fail. */
-const RENEWALS_PER_LEASE = 3;
+const RENEWALS_PER_LEASE = 4;
 
 /** Renews a lease until it is stopped or taken over. It counts as lost when the monotonic clock says it must have ended. */
 export function keepLease({ platform, leaseMs, sentAtMs, renew, onLoss }: LeaseKeeping): Lease {
@@ -31,10 +31,13 @@ export function keepLease({ platform, leaseMs, sentAtMs, renew, onLoss }: LeaseK
   let lost = false;
   let stopped = false;
   let cancelExpiry = () => {};
-  let cancelRenewal = planRenewal();
+  const pauseMs = leaseMs / RENEWALS_PER_LEASE;
+  // Counted from the call that got the lease: a slow answer has used up a part of it.
+  let cancelRenewal = planRenewal(Math.max(0, sentAtMs + pauseMs - platform.monotonicMs()));
+  if (platform.monotonicMs() >= endsAtMs) lose("expired");
 
-  function planRenewal(): () => void {
-    return platform.timer(leaseMs / RENEWALS_PER_LEASE, () => void renewOnce());
+  function planRenewal(inMs: number): () => void {
+    return platform.timer(inMs, () => void renewOnce());
   }
 
   /** Never rejects: a renewal that failed is tried again at the next turn. */
@@ -42,11 +45,11 @@ export function keepLease({ platform, leaseMs, sentAtMs, renew, onLoss }: LeaseK
     const askedAtMs = platform.monotonicMs();
     watchExpiry(askedAtMs);
     // If we die here, the lease runs out and the outcome is unknown.
-    const renewed = await renew().catch(() => undefined);
+    const renewed = await renew();
     if (stopped) return;
     if (renewed === "stale") return lose("taken-over");
     if (renewed === "ok") endsAtMs = askedAtMs + leaseMs;
-    cancelRenewal = planRenewal();
+    cancelRenewal = planRenewal(pauseMs);
   }
 
   /** A process that was paused finds its lease ended before it can ask for another. */

@@ -106,6 +106,8 @@ async function forget(shell: Shell, scope: ScopeValue, key: string): Promise<"ok
   const parts = Array.isArray(scope) && scope.length === 0 ? [] : scopeParts(scope);
   if (parts === undefined) throw new TypeError("scope must name the caller, or be [] for SHARED_SCOPE");
   const name = await storeKey(shell.platform.sha256, shell.service, parts, key);
+  const forgotten = await shell.store.forget(name);
+  // Only now: until then a replay would have put it back.
   shell.cache.delete(name);
-  return shell.store.forget(name);
+  return forgotten;
 }

@@ -30,7 +30,7 @@ export interface MountOptions<Request = unknown> {
   readonly onStoreDown?: "refuse" | "run" | undefined;
   /** How long records stay. @default the longer of 24 h and releaseWindow + 24 h, which is also the least allowed */
   readonly retention?: Duration | undefined;
-  /** How long a run owns its key without renewing; renewed three times as often while it runs. In milliseconds. @default 15000 */
+  /** How long a run owns its key without renewing; it is renewed four times in that time. In milliseconds. @default 15000 */
   readonly leaseMs?: number | undefined;
   /** Longest body that is fingerprinted; a longer one is refused with 413. @default 1048576 */
   readonly maxBodyBytes?: number | undefined;

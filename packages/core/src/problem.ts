@@ -24,7 +24,7 @@ export const PROBLEMS = {
   "key-reused": { status: 422, title: "This key was used for another request.", executed: false },
   "in-flight": { status: 409, title: "A request with this key is still running.", executed: "unknown" },
   "outcome-unknown": { status: 409, title: "It is not known whether this request took effect.", executed: "unknown" },
-  "answer-not-kept": { status: 409, title: "This request took effect; its answer was not kept.", executed: true },
+  "answer-not-kept": { status: 409, title: "This request was run; its answer was not kept.", executed: true },
   "handler-failed": { status: 500, title: "The request failed.", executed: "unknown" },
   "store-unavailable": { status: 503, title: "Idempotency records cannot be reached.", executed: false },
   "store-full": { status: 503, title: "There is no room for another idempotency record.", executed: false },

@@ -76,11 +76,22 @@ const STILL_UNKNOWN: Recovered = { outcome: "unknown" };
 function checked(recovered: Recovered): Recovered {
   const { outcome } = recovered;
   if (outcome === "unknown" || outcome === "rerun") return recovered;
-  const status = outcome === "done" ? recovered.response?.status : undefined;
-  if (Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599) return recovered;
+  if (outcome === "done" && isResponse(recovered.response)) return recovered;
   throw new TypeError(
-    'recover must return { outcome: "done", response: { status: 200 to 599 } }, "rerun" or "unknown"',
+    'recover must return { outcome: "done", response: { status: 200 to 599, headers?, body? } }, "rerun" or "unknown"',
   );
+}
+
+function isResponse(response: Partial<Readonly<Record<keyof RecoveredResponse, unknown>>> | undefined): boolean {
+  const { status, headers = {}, body = "" } = response ?? {};
+  const isStatus = typeof status === "number" && Number.isInteger(status) && status >= 200 && status <= 599;
+  const isBody = typeof body === "string" || body instanceof Uint8Array;
+  return isStatus && isBody && areHeaders(headers);
+}
+
+function areHeaders(headers: unknown): boolean {
+  if (typeof headers !== "object" || headers === null || Array.isArray(headers)) return false;
+  return Object.values(headers).every((value) => typeof value === "string");
 }
 
 /** The record of an answer made by hand. */

@@ -84,7 +84,10 @@ export function startRun(context: RunContext, claim: Claim): Run {
       platform: shell.platform,
       leaseMs: settings.leaseMs,
       sentAtMs,
-      renew: () => shell.store.renew(key, token, settings.leaseMs),
+      async renew() {
+        const asked = await ask(shell, "renew", key, (store) => store.renew(key, token, settings.leaseMs));
+        return asked.outcome === "answered" ? asked.value : "failed";
+      },
       onLoss(reason) {
         // A renewal that crosses the record on its way finds nothing to renew.
         if (state === "ended") return;
@@ -111,9 +114,9 @@ export function startRun(context: RunContext, claim: Claim): Run {
     state = "ended";
     const record = finish();
     if (freed !== undefined) await freed;
+    else if (decideEnding(record.status, settings.effects) === "abandon") await free("failure");
     else if (claim.sentAtMs === undefined) return recordLate(record);
-    else if (decideEnding(record.status, settings.effects) === "complete") return complete(record);
-    else await free("failure");
+    else return complete(record);
     settle(record);
     return SEND;
   }
@@ -172,7 +175,8 @@ export function startRun(context: RunContext, claim: Claim): Run {
   function free(by: "handler" | "failure"): Promise<void> {
     lease.stop();
     shell.emit({ type: "abandoned", keyDigest: digest, by });
-    return giveBack(shell, key, token, ["ok", "stale"]);
+    // A claim that was not answered may still arrive, and is to be given back then.
+    return giveBack(shell, key, token, claim.sentAtMs === undefined ? ["ok"] : ["ok", "stale"]);
   }
 
   async function abandon(): Promise<void> {
@@ -263,5 +267,7 @@ export async function giveBack(
     const asked = await ask(shell, "abandon", key, (store) => store.abandon(key, token));
     return asked.outcome === "answered" && enough.includes(asked.value) ? "done" : "again";
   };
+  const leave = shell.background.enter();
   if ((await attempt()) === "again") void shell.background.retry(FREE_PAUSES_MS, attempt);
+  leave();
 }

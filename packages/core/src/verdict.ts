@@ -66,7 +66,10 @@ export function replay(
 function answerOf(record: RunRecord): Answer {
   if (record.kind === "answer") return replayAnswer(record);
   const detail = TOMBSTONES[record.kind];
-  return problemAnswer("answer-not-kept", { detail, members: { originalStatus: record.status } });
+  return problemAnswer("answer-not-kept", {
+    detail,
+    members: { originalStatus: record.status, ...(record.status < 400 ? {} : { executed: "unknown" }) },
+  });
 }
 
 const TOMBSTONES = {
