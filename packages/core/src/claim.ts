@@ -19,11 +19,14 @@ import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict
 
 /** One acquire: what it is to do with an unknown record, and, once recovered, the answer to record instead of running. */
 interface Plan {
-  /** The token of a claim whose lease ended before the store's answer came: the same claim is made again. */
-  readonly late?: OwnerToken;
+  /** A claim whose lease ended before the store's answer came, and how often it has been made. */
+  readonly late?: { readonly token: OwnerToken; readonly claims: number };
   readonly takeOver?: AcquireRequest["takeOver"];
   readonly recovered?: RunRecord;
 }
+
+/** A store that takes longer than a lease this many times in a row is no store to run on. */
+const MOST_LATE_CLAIMS = 5;
 
 /** Finds the verdict for the leader of a flight, and lands the flight unless a run goes on in it. */
 export async function claim<Request>(
@@ -51,7 +54,7 @@ async function acquireOnce<Request>(
   const { shell, settings } = mount;
   const { key, fingerprint } = arrival;
   const { takeOver } = plan;
-  const token = plan.late ?? shell.platform.token();
+  const token = plan.late?.token ?? shell.platform.token();
   const sentAtMs = shell.platform.monotonicMs();
   const request = { key, token, fingerprint, leaseMs: settings.leaseMs, retentionMs: settings.retentionMs };
   // If we die here, the key may be claimed though nothing ran: it becomes unknown when the lease ends.
@@ -87,7 +90,8 @@ function claimAgain<Request>(
   token: OwnerToken,
   plan: Plan,
 ): Verdict | Plan {
-  if (mount.shell.platform.monotonicMs() < arrival.deadlineMs) return { ...plan, late: token };
+  const claims = 1 + (plan.late?.claims ?? 0);
+  if (claims < MOST_LATE_CLAIMS) return { ...plan, late: { token, claims } };
   const slow = new OnceoverError("store-unavailable", "the store takes longer than a lease");
   return acquireFailed(mount, arrival, flight, token, plan, slow);
 }

@@ -2,15 +2,16 @@ import { describe, expect, it } from "vitest";
 import type { Recovered } from "../src/recover.js";
 import { crash, finish, gate, isPending, openHouse, problem, runOf, seen } from "./support.js";
 
-describe("red", () => {
-  it("R1 a lease survives two failed renewals in a row", async () => {
+describe("what once went wrong", () => {
+  it("a lease survives two failed renewals in a row", async () => {
     const house = await openHouse();
     const run = runOf(await house.send({}, { leaseMs: 3_000 }));
     house.store.next("renew", "lose-request", "lose-request");
     await house.platform.advance(9_000);
     expect(run.once.signal.aborted).toBe(false);
   });
-  it("R2 a lease whose acquire was slow is lost when it ends, not at the first renewal", async () => {
+
+  it("a lease whose acquire was slow is lost when it ends, not at the first renewal", async () => {
     const house = await openHouse();
     const reply = gate();
     house.store.next("acquire", { replyAfter: reply.opened });
@@ -22,7 +23,8 @@ describe("red", () => {
     await house.platform.advance(100);
     expect(once.signal.aborted).toBe(true);
   });
-  it("R2b a run never begins on a lease that ended before its acquire was answered", async () => {
+
+  it("a run never begins on a lease that ended before its acquire was answered", async () => {
     const house = await openHouse();
     const reply = gate();
     house.store.next("acquire", { replyAfter: reply.opened });
@@ -34,14 +36,16 @@ describe("red", () => {
     const answer = await house.another().send({}, { inFlight: "reject" });
     expect(problem(answer)).toMatchObject({ code: "in-flight" });
   });
-  it("R3 a failed renewal is told to the listeners", async () => {
+
+  it("a failed renewal is told to the listeners", async () => {
     const house = await openHouse();
     await house.send({}, { leaseMs: 3_000 });
     house.store.next("renew", "lose-request");
     await house.platform.advance(1_000);
     expect(house.eventsOf("store-failed")).toMatchObject([{ verb: "renew" }]);
   });
-  it("R4 an unrecorded run of a repeatable route that fails frees its key and records no 5xx", async () => {
+
+  it("an unrecorded run of a repeatable route that fails frees its key and records no 5xx", async () => {
     const options = { effects: "repeatable", onStoreDown: "run" } as const;
     const house = await openHouse();
     house.store.next("acquire", "lose-reply");
@@ -49,14 +53,16 @@ describe("red", () => {
     await house.platform.advance(1_000);
     expect((await house.another().send({}, options)).action).toBe("run");
   });
-  it("R4b ... and retries in this process run again", async () => {
+
+  it("retries of such a run, in its own process, run again", async () => {
     const options = { effects: "repeatable", onStoreDown: "run" } as const;
     const house = await openHouse();
     house.store.down();
     await finish(runOf(await house.send({}, options)), { status: 502 });
     expect((await house.send({}, options)).action).toBe("run");
   });
-  it("R5 recover that answers unknown is called once for retries that arrive together", async () => {
+
+  it("recover that answers unknown is called once for retries that arrive together", async () => {
     const house = await openHouse();
     await crash(house, { leaseMs: 3_000 });
     await house.platform.advance(3_000);
@@ -89,7 +95,8 @@ describe("red", () => {
     expect(problem(await other.send({}, { recover }))).toMatchObject({ code: "outcome-unknown" });
     expect(problem(await house.another().send())).toMatchObject({ code: "outcome-unknown" });
   });
-  it("R7 forget() is not undone by a replay that runs beside it", async () => {
+
+  it("forget() is not undone by a replay that runs beside it", async () => {
     const house = await openHouse();
     await house.another().pay();
     const reach = gate();
@@ -101,7 +108,8 @@ describe("red", () => {
     await forgetting;
     expect((await house.send()).action).toBe("run");
   });
-  it("R8 a follower with another payload is not called reused while nobody knows", async () => {
+
+  it("a follower with another payload is not called reused while nobody knows", async () => {
     const house = await openHouse();
     await house.another().pay();
     house.store.next("acquire", { after: gate().opened });
@@ -110,7 +118,8 @@ describe("red", () => {
     await house.platform.advance(10_000);
     expect(problem(await follower).code).not.toBe("key-reused");
   });
-  it("R9 a cut 500 is not called executed", async () => {
+
+  it("a cut 500 is not called executed", async () => {
     const house = await openHouse();
     const run = runOf(await house.send());
     run.head(500, [], []);
@@ -118,12 +127,14 @@ describe("red", () => {
     await house.platform.advance(0);
     expect(problem(await house.send()).executed).not.toBe(true);
   });
-  it("R9b a 404 too large to record is not called executed", async () => {
+
+  it("a 404 too large to record is not called executed", async () => {
     const house = await openHouse();
     await house.pay({}, { maxRecordBytes: 4 }, { status: 404, body: "x".repeat(40) });
     expect(problem(await house.send()).executed).not.toBe(true);
   });
-  it("R10 idle() waits for a key that is being given back", async () => {
+
+  it("idle() waits for a key that is being given back", async () => {
     const house = await openHouse();
     house.store.next("acquire", "lose-reply");
     const reach = gate();
