@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import type { BodyFacts } from "@onceover/core";
+import { outliveConnection } from "./outlive.js";
 
 const EMPTY: BodyFacts = { outcome: "bytes", bytes: new Uint8Array(0) };
 
@@ -56,7 +57,9 @@ function peek(request: IncomingMessage, maxBodyBytes: number): Promise<Uint8Arra
 
     function putBack(): Uint8Array {
       const whole = Buffer.concat(chunks);
-      if (whole.length > 0) request.unshift(whole);
+      if (whole.length === 0) return whole;
+      request.unshift(whole);
+      outliveConnection(request);
       return whole;
     }
 
