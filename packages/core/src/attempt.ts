@@ -7,6 +7,7 @@ import { fingerprintOf } from "./fingerprint.js";
 import type { Flight } from "./flight.js";
 import { parseKey } from "./key.js";
 import type { MaybePromise } from "./platform.js";
+import type { ProblemDetail } from "./problem.js";
 import { SHARED_SCOPE, scopeParts, storeKey } from "./scope.js";
 import type { Shell } from "./shell.js";
 import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
@@ -20,16 +21,20 @@ const PASS: Verdict = { action: "pass" };
 export function attempt<Request>(mount: MountContext<Request>, facts: RequestFacts<Request>): MaybePromise<Verdict> {
   const { shell, settings } = mount;
   if (!settings.methods.has(facts.method) || isRunning(shell, facts.request)) return PASS;
-  const found = parseKey(facts.header("idempotency-key"));
+  const found = parseKey(facts.header(settings.keyHeader.toLowerCase()));
   switch (found.outcome) {
     case "absent":
-      return settings.required ? refuse(shell, "key-missing") : PASS;
+      return settings.required ? refuse(shell, "key-missing", missing(settings.keyHeader)) : PASS;
     case "invalid":
-      return refuse(shell, "key-invalid", { detail: `The Idempotency-Key is refused: ${found.reason}.` });
+      return refuse(shell, "key-invalid", { detail: `The ${settings.keyHeader} is refused: ${found.reason}.` });
     case "key":
       return identify(mount, facts, found.key);
     // no default
   }
+}
+
+function missing(keyHeader: string): ProblemDetail {
+  return { detail: `Send ${keyHeader}: one value for one intended effect, the same in each retry.` };
 }
 
 function isRunning({ running }: Shell, request: unknown): boolean {

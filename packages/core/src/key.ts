@@ -1,6 +1,6 @@
 import { parseItem } from "structured-headers";
 
-/** What the `Idempotency-Key` header lines of a request say. */
+/** What the header lines that carry a key say. */
 export type KeyFound =
   | { readonly outcome: "key"; readonly key: string }
   | { readonly outcome: "absent" }
@@ -16,7 +16,7 @@ const MAX_LINE_LENGTH = 1024;
 const BARE_KEY = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
 
 /**
- * Reads the idempotency key: a structured-field string (RFC 9651, section 3.3.3) or a bare token, so that `"k"`,
+ * Reads the header lines of an idempotency key: a structured-field string (RFC 9651, section 3.3.3) or a bare token, so that `"k"`,
  * `k` and `"k";v=1` are one key. Never throws; takes time linear in the header's length, which it checks first.
  *
  * Source: draft-ietf-httpapi-idempotency-key-header-07, section 2.1.
@@ -24,7 +24,7 @@ const BARE_KEY = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
 export function parseKey(lines: readonly string[]): KeyFound {
   const [line, another] = lines;
   if (line === undefined) return { outcome: "absent" };
-  if (another !== undefined) return invalid("more than one Idempotency-Key header line");
+  if (another !== undefined) return invalid("more than one header line");
   if (line.length > MAX_LINE_LENGTH) return invalid(`longer than ${MAX_KEY_LENGTH} characters`);
   return BARE_KEY.test(line) ? bounded(line) : parseQuoted(line);
 }

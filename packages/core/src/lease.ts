@@ -6,6 +6,8 @@ export type LeaseLoss = "expired" | "taken-over";
 
 /** The right to run, kept up by renewing. */
 export interface Lease {
+  /** Looks at the clock: a process that was paused may ask before its timers do. */
+  check(): void;
   /** Stops renewing; nothing is told to the store. */
   stop(): void;
 }
@@ -34,7 +36,7 @@ export function keepLease({ platform, leaseMs, sentAtMs, renew, onLoss }: LeaseK
   const pauseMs = leaseMs / RENEWALS_PER_LEASE;
   // Counted from the call that got the lease: a slow answer has used up a part of it.
   let cancelRenewal = planRenewal(Math.max(0, sentAtMs + pauseMs - platform.monotonicMs()));
-  if (platform.monotonicMs() >= endsAtMs) lose("expired");
+  check();
 
   function planRenewal(inMs: number): () => void {
     return platform.timer(inMs, () => void renewOnce());
@@ -73,5 +75,9 @@ export function keepLease({ platform, leaseMs, sentAtMs, renew, onLoss }: LeaseK
     cancelRenewal();
   }
 
-  return { stop };
+  function check(): void {
+    if (!stopped && platform.monotonicMs() >= endsAtMs) lose("expired");
+  }
+
+  return { check, stop };
 }

@@ -11,6 +11,8 @@ export interface MountOptions<Request = unknown> {
   readonly required?: boolean | undefined;
   /** The methods whose keys count. @default ["POST", "PATCH"] */
   readonly methods?: readonly string[] | undefined;
+  /** The header that carries the key; for callers with a header of their own, such as a webhook's delivery id. @default "Idempotency-Key" */
+  readonly keyHeader?: string | undefined;
   /**
    * What the handler's effects can bear. `"once"`: they can be neither undone nor deduplicated, so a run that died is
    * never repeated blindly, and a 5xx is recorded and replayed. `"repeatable"`: they roll back, or a downstream
@@ -66,6 +68,8 @@ export interface OnceoverOptions<Request = unknown> {
 export interface MountSettings<Request> {
   readonly required: boolean;
   readonly methods: ReadonlySet<string>;
+  /** As it was given; its name in lower case finds it. */
+  readonly keyHeader: string;
   readonly effects: "once" | "repeatable";
   readonly inFlight: "wait" | "reject";
   readonly scope: ScopeFunction<Request> | typeof SHARED_SCOPE;
@@ -133,6 +137,7 @@ function positive(unit: string): Rule {
 const SHARED_RULES: Rules = {
   required: [(value) => typeof value === "boolean", "must be true or false"],
   methods: [areNames, "must be a list of HTTP methods"],
+  keyHeader: [isName, "must be the name of a header"],
   effects: oneOf("once", "repeatable"),
   inFlight: oneOf("wait", "reject"),
   fingerprint: [isFingerprintRule, 'must be "request", "off", { fields: [names] } or a function'],
@@ -194,6 +199,7 @@ export function mountSettings<Request>(
   return {
     required: options.required ?? false,
     methods: new Set((options.methods ?? ["POST", "PATCH"]).map((method) => method.toUpperCase())),
+    keyHeader: options.keyHeader ?? "Idempotency-Key",
     effects: options.effects ?? "once",
     inFlight: options.inFlight ?? "wait",
     scope: options.scope ?? instance.scope,

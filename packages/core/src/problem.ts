@@ -15,8 +15,8 @@ interface ProblemKind {
  * them one by one, and a test keeps the two equal.
  */
 export const PROBLEMS = {
-  "key-missing": { status: 400, title: "This request needs an Idempotency-Key header.", executed: false },
-  "key-invalid": { status: 400, title: "The Idempotency-Key header cannot be read.", executed: false },
+  "key-missing": { status: 400, title: "This request needs an idempotency key.", executed: false },
+  "key-invalid": { status: 400, title: "The idempotency key cannot be read.", executed: false },
   "scope-missing": { status: 403, title: "The caller this key belongs to is not known.", executed: false },
   "body-too-large": { status: 413, title: "The body is too large for an idempotent request.", executed: false },
   "body-broken": { status: 400, title: "The body did not arrive whole.", executed: false },

@@ -13,6 +13,8 @@ export interface UnknownOutcome<Request> {
   readonly key: string;
   /** Which run it was: 1 for the key's first. */
   readonly attempt: number;
+  /** The lost run's fence: a downstream that refuses older ones from now on ends it for good. */
+  readonly fence: number;
   /** How long ago its lease ended, in milliseconds. */
   readonly sinceMs: number;
   /** The retry that met it; its body is the same as the first one's. */
@@ -50,7 +52,7 @@ export async function askRecover<Request>(
     idempotencyKey,
     facts,
   }: { readonly key: StoreKey; readonly idempotencyKey: string; readonly facts: RequestFacts<Request> },
-  { attempt, sinceMs }: UnknownRecord,
+  { attempt, fence, sinceMs }: UnknownRecord,
 ): Promise<Recovered> {
   const tell = (settled: Recovered["outcome"], failure: { readonly error?: unknown } = {}) =>
     shell.emit({ type: "unknown", keyDigest: keyDigest(key), attempt, settled, ...failure });
@@ -58,6 +60,7 @@ export async function askRecover<Request>(
     const about = {
       key: idempotencyKey,
       attempt,
+      fence,
       sinceMs,
       request: facts.request,
       effectKey: (step: string) => effectKey(key, step),

@@ -214,6 +214,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
     fence: claim.fence,
     revision: shell.revision,
     get signal() {
+      lease.check();
       return lostLease.signal;
     },
     effectKey: (step) => effectKey(key, step),
@@ -223,7 +224,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
   return { once, head: recorder.head, write: recorder.write, end, cut, failed };
 }
 
-const UNHELD: Lease = { stop() {} };
+const UNHELD: Lease = { check() {}, stop() {} };
 
 function isFull(error: unknown): boolean {
   return error instanceof OnceoverError && error.code === "store-full";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Verdict } from "../src/verdict.js";
-import { factsOf, finish, openHouse, runOf, seen } from "./support.js";
+import { factsOf, finish, openHouse, problem, runOf, seen } from "./support.js";
 
 describe("a request that passes several mounts", () => {
   it("is run by the first one, and passes the others: it never waits for itself", async () => {
@@ -57,5 +57,16 @@ describe("the events of a key's life", () => {
       { type: "replayed", keyDigest, status: 201, from: "cache" },
       { type: "refused", code: "key-reused", keyDigest },
     ]);
+  });
+
+  it("takes the key from the header that keyHeader names, in any case, and from no other", async () => {
+    const house = await openHouse();
+    const options = { keyHeader: "Content-Type", required: true };
+    expect((await house.send({ key: [] }, options)).action).toBe("run");
+    const refused = await house.send({}, { keyHeader: "X-GitHub-Delivery", required: true });
+    expect(problem(refused)).toMatchObject({
+      code: "key-missing",
+      detail: "Send X-GitHub-Delivery: one value for one intended effect, the same in each retry.",
+    });
   });
 });

@@ -14,7 +14,7 @@ const REPLAYABLE =
   "transfer-encoding, upgrade, idempotency-key, idempotency-replayed";
 
 const SHARED_OPTIONS =
-  "required, methods, effects, inFlight, fingerprint, recover, onStoreDown, leaseMs, maxBodyBytes, maxRecordBytes, " +
+  "required, methods, keyHeader, effects, inFlight, fingerprint, recover, onStoreDown, leaseMs, maxBodyBytes, maxRecordBytes, " +
   "replayHeaders";
 const MOUNT_OPTIONS = `${SHARED_OPTIONS}, scope, retention`;
 const INSTANCE_OPTIONS = "service, revision, store, scope, releaseWindow, retention, idempotency, onUnfitStore, on";
@@ -85,6 +85,7 @@ describe("a mount", () => {
     const defaults = {
       required: false,
       methods: new Set(["POST", "PATCH"]),
+      keyHeader: "Idempotency-Key",
       effects: "once",
       inFlight: "wait",
       scope: SHARED_SCOPE,

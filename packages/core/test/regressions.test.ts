@@ -142,4 +142,23 @@ describe("what once went wrong", () => {
     await house.send();
     expect(await isPending(house.once.idle())).toBe(true);
   });
+
+  it("signal is aborted for who reads it after a pause, before any timer has fired", async () => {
+    const house = await openHouse();
+    const { once } = runOf(await house.send({}, { leaseMs: 3_000 }));
+    house.platform.pause(60_000);
+    expect(once.signal.aborted).toBe(true);
+    expect(house.eventsOf("lease-lost")).toMatchObject([{ reason: "expired" }]);
+  });
+
+  it("a claim that was to record a recovered answer is not given back when its reply is lost", async () => {
+    const house = await openHouse();
+    const recover = () => ({ outcome: "done", response: { status: 200 } }) as const;
+    const options = { leaseMs: 3_000, recover };
+    await crash(house, options);
+    house.store.next("acquire", { replyAfter: Promise.resolve() }, "lose-reply");
+    expect(problem(await house.send({}, options))).toMatchObject({ code: "outcome-unknown", executed: "unknown" });
+    await house.platform.advance(60_000);
+    expect(seen(await house.send({}, options))).toMatchObject({ status: 200 });
+  });
 });

@@ -1,0 +1,54 @@
+import { createRequire } from "node:module";
+import { MERCHANTS, WEBHOOK_SECRET } from "../payments-service/test-account.js";
+import { signatureOf } from "../payments-service/webhook-signature.js";
+import type { Random } from "./random.js";
+
+/** A request that stands for one effect, as it is sent each time. */
+export interface Delivery {
+  readonly scope: string;
+  readonly key: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** Payments of several merchants, who use the same keys: whose key it is must count. */
+export function payments(count: number, random: Random): Delivery[] {
+  const merchants = [...MERCHANTS];
+  return Array.from({ length: count }, (_, index) => {
+    const [apiKey, scope] = merchants[index % merchants.length] ?? ["", ""];
+    const key = `order-${Math.floor(index / merchants.length) + 1}`;
+    const payment = { amount: random.between(1, 99_999), currency: random.pick(["EUR", "USD", "JPY"]) };
+    const headers = { Authorization: `Bearer ${apiKey}`, "Idempotency-Key": `"${key}"` };
+    return delivery("/payments", scope, key, headers, payment);
+  });
+}
+
+/** Real payloads of GitHub, each with a delivery id of its own. */
+export function webhooks(count: number, random: Random): Delivery[] {
+  const definitions: readonly { readonly name: string; readonly examples: readonly unknown[] }[] = createRequire(
+    import.meta.url,
+  )("@octokit/webhooks-examples");
+  const payloads = definitions.flatMap(({ name, examples }) => examples.map((payload) => ({ name, payload })));
+  return payloads.slice(0, count).map(({ name, payload }) => {
+    const key = random.uuid();
+    const headers = {
+      "X-GitHub-Event": name,
+      "X-GitHub-Delivery": key,
+      "X-Hub-Signature-256": signatureOf(WEBHOOK_SECRET, Buffer.from(JSON.stringify(payload))),
+    };
+    return delivery("/webhooks", "github", key, headers, payload);
+  });
+}
+
+function delivery(
+  path: string,
+  scope: string,
+  key: string,
+  headers: Readonly<Record<string, string>>,
+  content: unknown,
+): Delivery {
+  const body = Buffer.from(JSON.stringify(content));
+  const lengths = { "Content-Type": "application/json", "Content-Length": String(body.length) };
+  return { path, scope, key, headers: { ...headers, ...lengths }, body };
+}

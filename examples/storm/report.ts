@@ -1,0 +1,111 @@
+import type { Flags } from "./flags.js";
+import type { Judgement } from "./judge.js";
+import type { Standing } from "./storm.js";
+import { sum } from "./tally.js";
+
+/** The line that moves while a storm goes on. */
+export function progressLine({ plannedKeys, tookMs, tally, judgement }: Standing): string {
+  const { accepted, duplicates, duplicateEffects } = judgement;
+  return [
+    `${(tookMs / 1000).toFixed(0).padStart(3)} s`,
+    `keys ${figure(accepted)}/${figure(plannedKeys)}`,
+    `effects twice ${duplicateEffects}`,
+    `requests ${figure(tally.requests)}`,
+    `duplicates ${figure(duplicates)}`,
+    `kills ${tally.kills}`,
+    `pauses ${tally.pauses}`,
+    `unknown ${tally.unknowns.size}`,
+  ].join(" · ");
+}
+
+/** What a storm is about to do. */
+export function opening({ keys, webhooks, duplicates, seed }: Flags, store: string): string {
+  return `${figure(keys)} payments and ${figure(webhooks)} webhooks, each sent again ${duplicates} times, to two workers that share ${store} (--seed ${seed})`;
+}
+
+/** The table at the end. */
+export function table(standing: Standing): string {
+  const rows = rowsOf(standing);
+  const [nameWidth, valueWidth] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map(([name, value, remark]) =>
+    `  ${name.padEnd(nameWidth ?? 0)}  ${value.padStart(valueWidth ?? 0)}  ${remark}`.trimEnd(),
+  );
+  return [...lines, "", MEANING].join("\n");
+}
+
+/** The last line; before it, where something is wrong, what that is for the first few keys. */
+export function verdict(judgement: Judgement): string {
+  if (judgement.passed) return "PASSED: every key took effect once, and every duplicate got its answer.";
+  const broken = (Object.entries(FAULTS) as [keyof typeof FAULTS, string][]).filter(([name]) => judgement[name] > 0);
+  const misses = judgement.duplicates - judgement.hits;
+  const parts = broken.map(([name, words]) => `${figure(judgement[name])} ${words}`);
+  if (misses > 0) parts.push(`${figure(misses)} duplicates that were no hit`);
+  return [...judgement.evidence.map((line) => `  ${line}`), `FAILED: ${parts.join(", ")}.`].join("\n");
+}
+
+const MEANING = `A duplicate is a request sent again under its key, and tried again until it has a final answer. It is a hit if that answer
+is the first final answer of its key, byte for byte, and no further effect of the key stands in the ledger.`;
+
+const FAULTS = {
+  duplicateEffects: "duplicate effects",
+  divergentAnswers: "divergent answers",
+  foreignAnswers: "answers about no effect of their key",
+  lostKeys: "lost keys",
+  refusedKeys: "keys refused for no reason",
+  unanswered: "sends without a final answer",
+  strayEffects: "effects of keys that nobody sent",
+} as const;
+
+type Row = readonly [name: string, value: string, remark: string];
+
+function rowsOf({ plannedKeys, tookMs, tally, resent, judgement }: Standing): Row[] {
+  const { accepted, duplicates, hits } = judgement;
+  return [
+    ["requests", figure(tally.requests), `in ${(tookMs / 1000).toFixed(1)} s`],
+    ["accepted keys", figure(accepted), `of ${figure(plannedKeys)}`],
+    ["duplicates sent", figure(duplicates), listed(tally.moments)],
+    ["dedupe hits", figure(hits), `${percent(hits, duplicates)} of the duplicates`],
+    ["duplicate effects", figure(judgement.duplicateEffects), "counted in the ledger that the effects write"],
+    ["lost keys", figure(judgement.lostKeys), "accepted, and no effect in the ledger"],
+    [
+      "divergent answers",
+      figure(judgement.divergentAnswers + judgement.foreignAnswers),
+      "unlike the first one of their key, or about another key",
+    ],
+    ["unknown outcomes", figure(tally.unknowns.size), unknowns(tally.unknowns)],
+    ["kills", figure(tally.kills), "SIGKILL"],
+    ["pauses", figure(tally.pauses), "SIGSTOP, for longer than a lease"],
+    ["left by the client", figure(sum(tally.left)), listed(tally.left)],
+    ["tried again", figure(sum(tally.tries)), listed(tally.tries)],
+    ["sent twice by the front", figure(resent), "to the other worker, unasked"],
+    ["first runs", figure(tally.ranMs.length), latency(tally.ranMs)],
+    ["replays", figure(tally.replayedMs.length), latency(tally.replayedMs)],
+  ];
+}
+
+function unknowns(settled: ReadonlyMap<string, "done" | "rerun" | "unknown">): string {
+  const count = (what: string) => [...settled.values()].filter((each) => each === what).length;
+  return `recover: ${count("done")} had happened · ${count("rerun")} had not, run again · ${count("unknown")} paused, ended by themselves`;
+}
+
+function listed(counts: ReadonlyMap<string, number>): string {
+  const sorted = [...counts].sort(([, one], [, other]) => other - one);
+  return sorted.map(([name, count]) => `${name} ${figure(count)}`).join(" · ");
+}
+
+function latency(tookMs: readonly number[]): string {
+  const sorted = tookMs.toSorted((one, other) => one - other);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  const [p50, p99] = [at(0.5), at(0.99)];
+  return p50 === undefined || p99 === undefined ? "" : `p50 ${p50.toFixed(1)} ms · p99 ${p99.toFixed(1)} ms`;
+}
+
+/** Never rounded up to 100: that is said of all alone. */
+function percent(part: number, whole: number): string {
+  if (whole === 0) return "none";
+  return part === whole ? "100 %" : `${Math.min(99.99, (100 * part) / whole).toFixed(2)} %`;
+}
+
+function figure(count: number): string {
+  return count.toLocaleString("en-US");
+}

@@ -1,0 +1,147 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readEffects } from "../payments-service/ledger.js";
+import { createClient } from "./client.js";
+import { payments, webhooks } from "./deliveries.js";
+import type { Flags } from "./flags.js";
+import { startFront } from "./front.js";
+import { type Judgement, judge } from "./judge.js";
+import { type Fault, type KeyPlan, planStorm, type Round } from "./plan.js";
+import { random } from "./random.js";
+import type { Places } from "./records.js";
+import { countEvent, createTally, type Tally } from "./tally.js";
+import { startWorkers, type Workers } from "./workers.js";
+
+/** How a storm stands. */
+export interface Standing {
+  readonly plannedKeys: number;
+  readonly tookMs: number;
+  readonly tally: Tally;
+  /** Requests that the front sent twice. */
+  readonly resent: number;
+  readonly judgement: Judgement;
+}
+
+/** A storm that goes on. */
+export interface Storm {
+  standing(): Standing;
+  /** Settles when every key has its answer, or soon after `signal`. Rejects where the workers cannot start. */
+  readonly over: Promise<Standing>;
+}
+
+/** Long enough for a run, short enough to be outlived by a pause. In milliseconds. */
+const LEASE_MS = 500;
+/** How far away the ledger pretends to be, each way: kills must find runs before and after their effect. In milliseconds. */
+const LEDGER_LATENCY_MS = 15;
+const FRONT_PATIENCE_MS = 1_000;
+const LONGEST_START_MS = 60_000;
+
+/** Starts front, workers and client. */
+export async function startStorm(flags: Flags, places: Places, signal: AbortSignal): Promise<Storm> {
+  const choices = random(flags.seed);
+  const deliveries = [...payments(flags.keys, choices), ...webhooks(flags.webhooks, choices)];
+  const rounds = planStorm(deliveries, { ...flags, leaseMs: LEASE_MS }, choices);
+  const beganMs = performance.now();
+  const tally = createTally();
+  const trouble = new AbortController();
+  const stop = AbortSignal.any([signal, trouble.signal]);
+  // Every pause of every send listens to it.
+  setMaxListeners(0, stop);
+  const workers = startWorkers({
+    count: 2,
+    args: [...places.workerArgs, "--lease-ms", String(LEASE_MS), "--latency-ms", String(LEDGER_LATENCY_MS)],
+    onEvent: (event) => countEvent(tally, event),
+    onFailure: (message) => trouble.abort(new Error(message)),
+  });
+  const resends = () => choices.chance(0.5);
+  const front = await startFront({ ports: workers.ports, patienceMs: FRONT_PATIENCE_MS, resends });
+  const client = createClient({ port: front.port, tally, random: choices, signal: stop });
+  const ledger = readEffects(places.ledger);
+  const effects = ledger.next();
+
+  function standing(): Standing {
+    effects.push(...ledger.next());
+    const tookMs = performance.now() - beganMs;
+    const judgement = judge(client.history(), effects);
+    return { plannedKeys: deliveries.length, tookMs, tally, resent: front.resent(), judgement };
+  }
+
+  async function run(): Promise<Standing> {
+    try {
+      await until(workers.areServing, stop, LONGEST_START_MS);
+      await rage(rounds);
+    } catch (error) {
+      if (trouble.signal.aborted) throw trouble.signal.reason;
+      if (!signal.aborted) throw error;
+    } finally {
+      client.close();
+      await workers.close();
+      await front.close();
+    }
+    // Nothing can be written any more.
+    const end = standing();
+    ledger.close();
+    return end;
+  }
+
+  async function rage(rounds: readonly Round[]): Promise<void> {
+    const keys: Promise<void>[] = [];
+    const begin = (plan: KeyPlan) => {
+      const key = client.follow(plan);
+      // Looked at when all have begun; by then a storm that was broken off may have ended.
+      key.catch(() => {});
+      keys.push(key);
+    };
+    for (const round of rounds) {
+      await Promise.all([
+        spread(round.keys, flags.killEveryMs, begin, stop),
+        strike(round.fault, workers, tally, stop),
+      ]);
+    }
+    await Promise.all(keys);
+    // A run that nobody waits for any more may still be under way.
+    await sleep(LEASE_MS, undefined, { signal: stop });
+  }
+
+  return { standing, over: run() };
+}
+
+/** Begins keys one by one over a while. */
+async function spread(
+  keys: readonly KeyPlan[],
+  overMs: number,
+  begin: (plan: KeyPlan) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const plan of keys) {
+    begin(plan);
+    await sleep(overMs / keys.length, undefined, { signal });
+  }
+}
+
+/** Kills a worker, and pauses the other one when both serve again. */
+async function strike({ worker, killAfterMs, pause }: Fault, workers: Workers, tally: Tally, signal: AbortSignal) {
+  const kill = (index: number) => {
+    workers.kill(index);
+    tally.kills += 1;
+  };
+  await sleep(killAfterMs, undefined, { signal });
+  await until(workers.areServing, signal);
+  kill(worker);
+  if (pause === undefined) return;
+  const other = 1 - worker;
+  await until(workers.areServing, signal);
+  workers.pause(other);
+  tally.pauses += 1;
+  await sleep(pause.lengthMs, undefined, { signal });
+  if (pause.killed) kill(other);
+  else workers.resume(other);
+}
+
+async function until(condition: () => boolean, signal: AbortSignal, capMs = LONGEST_START_MS): Promise<void> {
+  const endMs = performance.now() + capMs;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`the workers did not serve within ${capMs / 1000} s`);
+    await sleep(10, undefined, { signal });
+  }
+}

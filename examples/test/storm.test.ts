@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startRedis } from "@onceover/test/redis-server";
+import { until } from "@onceover/test/wait";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+const SCRIPT = fileURLToPath(new URL("../storm/main.ts", import.meta.url));
+const SMALL = ["--keys", "50", "--webhooks", "30", "--kill-every", "300", "--seed", "7"];
+const LONGEST_MS = 180_000;
+
+let temp: string;
+beforeEach(async () => {
+  temp = await mkdtemp(join(tmpdir(), "onceover-storm-test-"));
+});
+afterEach(() => rm(temp, { recursive: true, force: true }));
+
+interface Run {
+  readonly child: ChildProcess;
+  output(): string;
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
+}
+
+function storm(...args: string[]): Run {
+  const command = ["--conditions", "onceover-src", "--import", "tsx", SCRIPT, ...args];
+  const child = spawn(process.execPath, command, {
+    env: { ...process.env, TMPDIR: temp },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = new Promise<Awaited<Run["ended"]>>((resolve) => {
+    child.once("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
+  });
+  return { child, output: () => stdout, ended };
+}
+
+/** The numbers of the table by the name of their row. */
+function figures(stdout: string): Record<string, number> {
+  const rows = stdout.matchAll(/^ {2}(\S[a-z ]*?) {2,}([\d,]+)(?: {2}|$)/gm);
+  return Object.fromEntries([...rows].map(([, name = "", value = ""]) => [name, Number(value.replaceAll(",", ""))]));
+}
+
+/** Files the storm left behind; what tsx keeps is not its own. */
+function leftFiles(): string[] {
+  return readdirSync(temp).filter((name) => !name.startsWith("tsx-"));
+}
+
+/** Every worker that ever wrote to the ledger. */
+function workerPids(): number[] {
+  const [folder = ""] = leftFiles();
+  const lines = readFileSync(join(temp, folder, "ledger.jsonl"), "utf8");
+  return [...new Set([...lines.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid)))];
+}
+
+function isGone(pid: number): boolean {
+  try {
+    return !process.kill(pid, 0);
+  } catch {
+    return true;
+  }
+}
+
+function expectCalm({ exitCode, stdout, stderr }: Awaited<Run["ended"]>): void {
+  expect(stderr).toBe("");
+  expect(stdout).toContain("PASSED: every key took effect once");
+  expect(exitCode).toBe(0);
+  const counts = figures(stdout);
+  expect(counts).toMatchObject({ "accepted keys": 80, "duplicates sent": 320, "dedupe hits": 320 });
+  expect(counts).toMatchObject({ "duplicate effects": 0, "lost keys": 0, "divergent answers": 0 });
+  expect(counts.kills).toBeGreaterThanOrEqual(4);
+  expect(counts.pauses).toBeGreaterThanOrEqual(2);
+  expect(leftFiles()).toEqual([]);
+}
+
+describe("npm start", () => {
+  test("over LMDB: each key takes effect once, through kills and pauses", { timeout: LONGEST_MS }, async () => {
+    expectCalm(await storm(...SMALL).ended);
+  });
+
+  test("over Redis: the same, and no key is left in it", { timeout: LONGEST_MS }, async () => {
+    const redis = await startRedis();
+    try {
+      expectCalm(await storm(...SMALL, "--redis", redis.url).ended);
+      expect(await redis.cli("dbsize")).toBe("0");
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  test("Ctrl-C prints the table so far and leaves nothing behind", { timeout: LONGEST_MS }, async () => {
+    const run = storm(...SMALL, "--keys", "100000");
+    await until("it goes on", () => /requests [1-9]/.test(run.output()), 60_000);
+    run.child.kill("SIGINT");
+    const { exitCode, stdout, stderr } = await run.ended;
+    expect(stderr).toBe("");
+    expect(stdout).toContain("INTERRUPTED: 0 duplicate effects so far.");
+    expect(figures(stdout)["accepted keys"]).toBeGreaterThan(0);
+    expect(exitCode).toBe(130);
+    expect(leftFiles()).toEqual([]);
+  });
+
+  test("no worker outlives it when it is killed, not even a paused one", { timeout: LONGEST_MS }, async () => {
+    const run = storm(...SMALL, "--keys", "100000");
+    await until("a worker was paused", () => /pauses [1-9]/.test(run.output()), 60_000);
+    run.child.kill("SIGKILL");
+    await run.ended;
+    const pids = workerPids();
+    expect(pids.length).toBeGreaterThan(1);
+    await until("the workers are gone", () => pids.every(isGone));
+  });
+
+  test("a flag that is wrong is refused with one line and exit code 2", { timeout: LONGEST_MS }, async () => {
+    const { exitCode, stdout, stderr } = await storm("--keys", "many").ended;
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe('--keys must be a whole number from 0 to 1000000, got "many" (--help lists the flags)\n');
+  });
+
+  test("a Redis out of reach is told with one line and exit code 2", { timeout: LONGEST_MS }, async () => {
+    const { exitCode, stderr } = await storm("--redis", "redis://:secret@127.0.0.1:1").ended;
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/^Redis at redis:\/\/127\.0\.0\.1:1 cannot be reached: .*\n$/);
+  });
+});
