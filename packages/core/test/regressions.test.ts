@@ -156,6 +156,7 @@ describe("what once went wrong", () => {
     const recover = () => ({ outcome: "done", response: { status: 200 } }) as const;
     const options = { leaseMs: 3_000, recover };
     await crash(house, options);
+    await house.platform.advance(3_000);
     house.store.next("acquire", { replyAfter: Promise.resolve() }, "lose-reply");
     expect(problem(await house.send({}, options))).toMatchObject({ code: "outcome-unknown", executed: "unknown" });
     await house.platform.advance(60_000);
