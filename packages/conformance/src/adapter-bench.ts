@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { type HeaderLine, type MountOptions, memoryStore, type OnceoverEvent } from "@onceover/core";
 import { expect } from "vitest";
 import {
@@ -23,6 +24,8 @@ export interface AdapterCase {
   readonly rule: string;
   /** Left out where the framework has no such thing. */
   readonly needs?: keyof AdapterCapabilities;
+  /** It spends its time waiting, and is run together with others that do. */
+  readonly waits?: true;
   /** Rejects where the adapter breaks the rule. The caller closes the bench. */
   run(bench: AdapterBench): Promise<void>;
 }
@@ -145,6 +148,11 @@ async function* pour(pieces: readonly string[], before: (index: number) => unkno
     yield Buffer.from(piece);
   }
   await before(pieces.length);
+}
+
+/** A reply written to Node's own response. */
+export function byHand(answer: (response: ServerResponse) => unknown): Reply {
+  return { how: "node", answer };
 }
 
 /** The header of a text. */

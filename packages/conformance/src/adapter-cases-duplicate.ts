@@ -24,6 +24,8 @@ function gated(answer: NeutralHandler = () => json({ paid: true })) {
   return { handler, begun: begun.opened, open: gate.open };
 }
 
+const RENEWALS_PER_LEASE = 3;
+
 async function expectOneRun(apps: readonly App[], count: number): Promise<void> {
   const answers = await Promise.all(
     Array.from({ length: count }, (_, at) => apps[at % apps.length]?.send({ key: "k", json: { amount: 1 } })),
@@ -82,37 +84,41 @@ export const DUPLICATE_CASES: readonly AdapterCase[] = [
         expect(["1", "2", "3", "4", "5"]).toContain(refused.header("retry-after"));
       }
       open();
-      expectReplay(await other.send({ key: "k", json: 1 }), await first);
+      const answer = await first;
+      expectReplay(await other.send({ key: "k", json: 1 }), answer);
       expect(app.runs + other.runs).toBe(1);
     },
   },
   {
-    rule: "duplicates of a run that frees its key run one after the other, never two at a time",
+    rule: "duplicates of a run that fails are given its failure; the next request runs alone",
     async run({ serve }) {
-      let running = 0;
-      let most = 0;
-      const handler: NeutralHandler = async ({ once }) => {
-        most = Math.max(most, ++running);
-        await pause(5);
-        running -= 1;
-        return json({ attempt: once?.attempt }, once?.attempt === 3 ? 201 : 500);
+      let arrived = 0;
+      const headersBefore = () => {
+        arrived += 1;
+        return [];
       };
-      const app = await serve({ options: { effects: "repeatable" }, handler });
-      const answers = await Promise.all(Array.from({ length: 10 }, () => app.send({ key: "k", json: 1 })));
-      expect(answers.map(({ status }) => status).sort()).toEqual([...Array(8).fill(201), 500, 500]);
-      expect([app.runs, most]).toEqual([3, 1]);
+      const handler: NeutralHandler = async ({ once }) => {
+        await until("the burst has arrived", () => arrived % 5 === 0);
+        await pause(QUIET_MS);
+        return json({ attempt: once?.attempt }, once?.attempt === 1 ? 500 : 201);
+      };
+      const app = await serve({ options: { effects: "repeatable" }, headersBefore, handler });
+      const burst = () => Promise.all(Array.from({ length: 5 }, () => app.send({ key: "k", json: 1 })));
+      expect((await burst()).map(({ status }) => status)).toEqual(Array(5).fill(500));
+      expect((await burst()).map(({ text }) => text)).toEqual(Array(5).fill('{"attempt":2}'));
+      expect(app.runs).toBe(2);
     },
   },
   {
     rule: "a handler of five leases keeps its key, and its signal is not aborted",
-    async run({ serve }) {
-      const leaseMs = 150;
+    waits: true,
+    async run({ store, serve }) {
       const handler: NeutralHandler = async ({ once }) => {
         const signal = once?.signal;
-        await pause(5 * leaseMs);
+        await until("five leases are over", () => store.calls("renew") >= 5 * RENEWALS_PER_LEASE);
         return json({ lost: signal?.aborted });
       };
-      const route = { options: { leaseMs, effects: "repeatable" as const }, handler };
+      const route = { options: { leaseMs: 600, effects: "repeatable" as const }, handler };
       const [app, other] = [await serve(route), await serve(route)];
       const first = app.send({ key: "k", json: 1 });
       await until("it runs", () => app.runs === 1);

@@ -1,15 +1,25 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { expect } from "vitest";
-import { type AdapterBench, type AdapterCase, json, PLAIN, streamed, text } from "./adapter-bench.js";
-import { pause, requestText } from "./adapter-client.js";
+import {
+  type AdapterBench,
+  type AdapterCase,
+  type App,
+  byHand,
+  expectProblem,
+  json,
+  streamed,
+  text,
+} from "./adapter-bench.js";
+import { type ClientRequest, pause, requestText, until } from "./adapter-client.js";
 import { latch } from "./adapter-store.js";
 import type { AdapterCapabilities, NeutralHandler, Reply } from "./adapter-suite.js";
 
-/** When the client hangs up, and how long the handler works, both in milliseconds. */
-const HANGS_UP_MS = 100;
-const WORKS_MS = 300;
+/** When the client hangs up, in milliseconds; the handler works three times as long. */
+const HANGS_UP_MS = 40;
 const LARGE = "0123456789".repeat(100_000);
 
 interface Late {
@@ -28,26 +38,75 @@ const LATE: readonly Late[] = [
   { answer: "nothing", reply: () => ({ how: "empty", status: 200, headers: [] }), text: "" },
 ];
 
-async function hangUpBefore({ serve }: AdapterBench, { reply, text }: Late): Promise<void> {
+/** Serves a handler that takes its time, and hands out the path of a large file with the app. */
+async function withLate(
+  { serve }: AdapterBench,
+  { reply, text }: Late,
+  worksMs: number,
+  hangUp: (app: App) => Promise<void>,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "onceover-hangup-"));
   try {
     const file = join(folder, "receipt.txt");
     await writeFile(file, LARGE);
-    const app = await serve({
-      options: { maxRecordBytes: 2_000_000 },
-      async handler() {
-        await pause(WORKS_MS);
-        return reply(file);
-      },
-    });
-    await expect(app.send({ key: "k", json: 1 }, AbortSignal.timeout(HANGS_UP_MS))).rejects.toThrow();
+    const handler: NeutralHandler = async (call) => {
+      await pause(worksMs);
+      expect(await call.body()).toBe("1");
+      return reply(file);
+    };
+    const app = await serve({ options: { maxRecordBytes: 2_000_000 }, handler });
+    await hangUp(app);
     const again = await app.send({ key: "k", json: 1 });
     expect([again.status < 300, again.header("idempotency-replayed")]).toEqual([true, "true"]);
-    expect(again.text).toBe(text);
+    expect(again.text === text).toBe(true);
     expect(app.runs).toBe(1);
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+function hangUpBefore(bench: AdapterBench, late: Late, hangsUpMs: number): Promise<void> {
+  return withLate(bench, late, 3 * hangsUpMs, async (app) => {
+    const raw = app.raw();
+    raw.write(requestText({ key: "k", json: 1 }));
+    await until("it runs", () => app.runs === 1);
+    await pause(hangsUpMs);
+    raw.destroy();
+  });
+}
+
+function hangUpAtClaim(bench: AdapterBench, late: Late): Promise<void> {
+  return withLate(bench, late, 0, (app) => goneAtClaim(bench, app, { key: "k", json: 1 }));
+}
+
+/** Sends a request, hangs up while its key is being claimed, and lets it be claimed then. */
+async function goneAtClaim({ store }: AdapterBench, app: App, request: ClientRequest): Promise<void> {
+  const hold = store.hold("acquire");
+  const raw = app.raw();
+  raw.write(requestText(request));
+  await hold.reached;
+  raw.destroy();
+  await pause(HANGS_UP_MS);
+  hold.release();
+  await until("it ran", () => app.runs === 1);
+}
+
+async function readLate({ serve }: AdapterBench, fingerprint: "request" | "off", body: string): Promise<void> {
+  const gate = latch();
+  const handler: NeutralHandler = async (call) => {
+    const signal = call.once?.signal;
+    await gate.opened;
+    return json({ told: await call.body(), lost: signal?.aborted });
+  };
+  const app = await serve({ options: { fingerprint }, handler });
+  const raw = app.raw();
+  raw.write(requestText({ key: "k", body }));
+  await until("it runs", () => app.runs === 1);
+  raw.destroy();
+  await pause(HANGS_UP_MS);
+  gate.open();
+  const again = await app.send({ key: "k", body });
+  expect([again.status, JSON.parse(again.text), app.runs]).toEqual([201, { told: body, lost: false }, 1]);
 }
 
 /** Sends a request, waits for the first bytes of the answer, hangs up, and lets the handler go on. */
@@ -59,7 +118,7 @@ async function hangUpAmid({ serve }: AdapterBench, options: object, answer: (gat
   raw.write(requestText({ key: "k", body: "x" }));
   await raw.until((received) => received.includes("first "));
   raw.destroy();
-  await pause(HANGS_UP_MS / 2);
+  await pause(HANGS_UP_MS);
   gate.open();
   return { app, again: await app.send({ key: "k", body: "x" }) };
 }
@@ -70,7 +129,8 @@ export const HANGUP_CASES: readonly AdapterCase[] = [
     (late): AdapterCase => ({
       rule: `a client that hangs up before the handler answers ${late.answer} is given that answer when it comes again`,
       ...(late.needs && { needs: late.needs }),
-      run: (bench) => hangUpBefore(bench, late),
+      waits: true,
+      run: (bench) => hangUpBefore(bench, late, late.answer === "JSON" ? 100 : HANGS_UP_MS),
     }),
   ),
   ...(["write", "pipe"] as const).map(
@@ -98,21 +158,111 @@ export const HANGUP_CASES: readonly AdapterCase[] = [
     },
   },
   {
-    rule: "a client that says it will send no more is still answered",
+    rule: "a client that ends its own side early, which servers take for a hang-up, is given the answer when it comes again",
     async run({ serve }) {
       const gate = latch();
       const app = await serve(async () => {
         await gate.opened;
-        return text("paid", 200, PLAIN);
+        return text("paid");
       });
       const raw = app.raw();
       raw.write(requestText({ key: "k", body: "x" }));
       raw.end();
-      await pause(HANGS_UP_MS / 2);
+      await until("it runs", () => app.runs === 1);
+      await pause(HANGS_UP_MS);
       gate.open();
-      await raw.until((received) => received.endsWith("paid"));
       const again = await app.send({ key: "k", body: "x" });
       expect([again.text, again.header("idempotency-replayed"), app.runs]).toEqual(["paid", "true", 1]);
+    },
+  },
+  ...(["request", "off"] as const).flatMap((fingerprint) =>
+    ["pay bob", ""].map(
+      (body): AdapterCase => ({
+        rule: `fingerprint ${fingerprint}: a handler that reads its ${body === "" ? "empty " : ""}body after the client hung up still has it`,
+        run: (bench) => readLate(bench, fingerprint, body),
+      }),
+    ),
+  ),
+  {
+    rule: "a body parser behind the adapter reads its body, though the client hung up while its key was being claimed",
+    needs: "bodyParser",
+    async run(bench) {
+      const handler: NeutralHandler = async (call) => json({ told: await call.body() });
+      const app = await bench.serve({ bodyParser: "after", handler });
+      await goneAtClaim(bench, app, { key: "k", json: { to: "bob" } });
+      const again = await app.send({ key: "k", json: { to: "bob" } });
+      expect([again.status, JSON.parse(again.text), app.runs]).toEqual([201, { told: '{"to":"bob"}' }, 1]);
+    },
+  },
+  ...LATE.map(
+    (late): AdapterCase => ({
+      rule: `a client that hangs up while its key is being claimed is given ${late.answer} when it comes again`,
+      ...(late.needs && { needs: late.needs }),
+      run: (bench) => hangUpAtClaim(bench, late),
+    }),
+  ),
+  {
+    rule: "a stream that broke before the client hung up does not keep the key from its tombstone",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const source = new PassThrough();
+      const app = await serve(() => byHand((response) => void source.on("error", () => {}).pipe(response)));
+      const raw = app.raw();
+      raw.write(requestText({ key: "k", body: "x" }));
+      await until("it runs", () => app.runs === 1);
+      source.write("first ");
+      await raw.until((received) => received.includes("first "));
+      source.destroy(new Error("the source broke"));
+      await pause(HANGS_UP_MS);
+      raw.destroy();
+      await until("the tombstone is recorded", () => app.events.some(({ type }) => type === "recorded"));
+      expectProblem(await app.send({ key: "k", body: "x" }), 409, "answer-not-kept", true);
+    },
+  },
+  {
+    rule: "a client that hangs up between two streams of one answer is given both when it comes again",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const streams = [new PassThrough(), new PassThrough()] as const;
+      const answer = (response: ServerResponse) => {
+        streams[0].pipe(response, { end: false });
+        streams[0].on("close", () => streams[1].pipe(response));
+      };
+      const app = await serve(() => byHand(answer));
+      const raw = app.raw();
+      raw.write(requestText({ key: "k", body: "x" }));
+      await until("it runs", () => app.runs === 1);
+      streams[0].write("first ");
+      await raw.until((received) => received.includes("first "));
+      raw.destroy();
+      await pause(HANGS_UP_MS);
+      streams[0].end();
+      streams[1].end("second");
+      const again = await app.send({ key: "k", body: "x" });
+      expect([again.text, app.runs]).toEqual(["first second", 1]);
+    },
+  },
+  {
+    rule: "a stream that begins after the client hung up and breaks leaves a tombstone",
+    needs: "nodeResponse",
+    async run({ serve }) {
+      const [gate, source] = [latch(), new PassThrough()];
+      const answer = async (response: ServerResponse) => {
+        await gate.opened;
+        source.on("error", () => {}).pipe(response);
+      };
+      const app = await serve(() => byHand(answer));
+      const raw = app.raw();
+      raw.write(requestText({ key: "k", body: "x" }));
+      await until("it runs", () => app.runs === 1);
+      raw.destroy();
+      await pause(HANGS_UP_MS);
+      gate.open();
+      source.write("half");
+      await pause(HANGS_UP_MS);
+      source.destroy(new Error("the source broke"));
+      await until("the tombstone is recorded", () => app.events.some(({ type }) => type === "recorded"));
+      expectProblem(await app.send({ key: "k", body: "x" }), 409, "answer-not-kept", true);
     },
   },
   {

@@ -3,10 +3,9 @@ import { expect } from "vitest";
 import {
   type AdapterBench,
   type AdapterCase,
-  type App,
+  byHand,
   expectReplay,
   json,
-  PLAIN,
   QUIET_MS,
   streamed,
   text,
@@ -16,16 +15,12 @@ import type { NeutralHandler, Reply } from "./adapter-suite.js";
 
 const REQUEST = requestText({ key: "k", body: "x" });
 
-function byHand(answer: (response: ServerResponse) => unknown): Reply {
-  return { how: "node", answer };
-}
-
 /** Ways to answer `whole` of eleven bytes, and of no more. */
-const WHOLE: Readonly<Record<string, Reply>> = {
-  "an answer sent at once": text("whole whole"),
-  "an answer in chunks": streamed("write", ["whole ", "whole"]),
-  "a stream": streamed("pipe", ["whole ", "whole"]),
-  "a stream of declared length": streamed("write", ["whole ", "whole"], undefined, [["Content-Length", "11"]]),
+const WHOLE: Readonly<Record<string, () => Reply>> = {
+  "an answer sent at once": () => text("whole whole"),
+  "an answer in chunks": () => streamed("write", ["whole ", "whole"]),
+  "a stream": () => streamed("pipe", ["whole ", "whole"]),
+  "a stream of declared length": () => streamed("write", ["whole ", "whole"], undefined, [["Content-Length", "11"]]),
 };
 
 const BY_HAND: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
@@ -52,7 +47,7 @@ const BY_HAND: Readonly<Record<string, (response: ServerResponse) => unknown>> =
 };
 
 /** Watches the wire while the record is kept from the store. */
-async function heldBack({ store, serve }: AdapterBench, handler: NeutralHandler): Promise<App> {
+async function heldBack({ store, serve }: AdapterBench, handler: NeutralHandler): Promise<void> {
   const app = await serve(handler);
   const hold = store.hold("complete");
   const raw = app.raw();
@@ -64,8 +59,7 @@ async function heldBack({ store, serve }: AdapterBench, handler: NeutralHandler)
   hold.release();
   const [answer] = wholeAnswers(await raw.until((received) => wholeAnswers(received).length > 0));
   expect(answer?.text).toBe("whole whole");
-  expectReplay(await app.send({ key: "k", body: "x" }), { ...app, ...must(answer) });
-  return app;
+  expectReplay(await app.send({ key: "k", body: "x" }), must(answer));
 }
 
 function must<T>(value: T | undefined): T {
@@ -75,21 +69,17 @@ function must<T>(value: T | undefined): T {
 
 /** The last byte leaves when the record is stored, and not before. */
 export const HOLD_CASES: readonly AdapterCase[] = [
-  ...Object.keys(WHOLE).map(
-    (what): AdapterCase => ({
+  ...Object.entries(WHOLE).map(
+    ([what, reply]): AdapterCase => ({
       rule: `${what}: its last byte waits for the record`,
-      async run(bench) {
-        await heldBack(bench, () => must(WHOLE[what]));
-      },
+      run: (bench) => heldBack(bench, reply),
     }),
   ),
   ...Object.entries(BY_HAND).map(
     ([what, answer]): AdapterCase => ({
       rule: `${what}: its last byte waits for the record`,
       needs: "nodeResponse",
-      async run(bench) {
-        await heldBack(bench, () => byHand(answer));
-      },
+      run: (bench) => heldBack(bench, () => byHand(answer)),
     }),
   ),
   {
@@ -133,14 +123,33 @@ export const HOLD_CASES: readonly AdapterCase[] = [
           response.statusCode = 500;
           response.write(" and more", () => {});
           response.end(" and more");
-          expectThrow(() => response.setHeader("X-Ledger", "l-2"));
-          expectThrow(() => response.writeHead(500));
+          quietly(() => response.setHeader("X-Ledger", "l-2"));
+          quietly(() => response.removeHeader("X-Ledger"));
+          quietly(() => response.writeHead(500));
         }),
       );
       const first = await app.send({ key: "k" });
       expect([first.status, first.text, first.lines("x-ledger")]).toEqual([200, "whole whole", ["l-1"]]);
       expectReplay(await app.send({ key: "k" }), first);
     },
+  },
+  {
+    rule: "what a handler throws after it answered does not touch the record",
+    async run({ serve }) {
+      const app = await serve({
+        handler: () =>
+          byHand((response) => {
+            response.end("whole whole");
+            throw new Error("too late");
+          }),
+      });
+      // Whether the connection survives is for the framework to say.
+      await app.send({ key: "k" }).catch(() => {});
+      const again = await app.send({ key: "k" });
+      expect([again.status, again.text, again.header("idempotency-replayed")]).toEqual([200, "whole whole", "true"]);
+      expect(app.runs).toBe(1);
+    },
+    needs: "nodeResponse",
   },
   {
     rule: "a write after the end is refused to its callback, and nothing is thrown",
@@ -171,7 +180,11 @@ export const HOLD_CASES: readonly AdapterCase[] = [
       const app = await serve(
         heads.map((head, index) => ({
           path: `/${index}`,
-          handler: () => byHand((response) => (head(response), response.end("done"))),
+          handler: () =>
+            byHand((response) => {
+              head(response);
+              response.end("done");
+            }),
         })),
       );
       for (const index of heads.keys()) {
@@ -206,29 +219,28 @@ export const HOLD_CASES: readonly AdapterCase[] = [
     },
   },
   {
-    rule: "a status message and a header of PLAIN text reach the client as the handler gave them",
+    rule: "the status message, and header names in the handler's spelling, reach the client",
     needs: "nodeResponse",
     async run({ serve }) {
       const answer = (response: ServerResponse) => {
         response.statusMessage = "Noted";
-        for (const [name, value] of PLAIN) response.setHeader(name, value);
-        response.end("done");
+        response.setHeader("x-LEDGER", "l-1").end("done");
       };
       const app = await serve(() => byHand(answer));
       const raw = app.raw();
       raw.write(REQUEST);
       const received = await raw.until((text) => wholeAnswers(text).length > 0);
       expect(received).toMatch(/^HTTP\/1.1 200 Noted\r\n/);
-      expect(received).toContain("Content-Type: text/plain; charset=utf-8\r\n");
+      expect(received).toContain("\r\nx-LEDGER: l-1\r\n");
     },
   },
 ];
 
-function expectThrow(act: () => unknown): void {
+/** Whether it throws is the response's affair. */
+function quietly(act: () => unknown): void {
   try {
     act();
   } catch {
-    return;
+    // As Node's own response does once its head was sent.
   }
-  throw new Error("it did not throw");
 }

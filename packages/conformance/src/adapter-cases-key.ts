@@ -104,6 +104,16 @@ export const KEY_CASES: readonly AdapterCase[] = [
     },
   },
   {
+    rule: "keyHeader: the key is read from that header, in whatever case, and from no other",
+    async run({ serve }) {
+      const app = await serve(numberedRoute({ keyHeader: "X-Delivery-Id" }));
+      const ask = (name: string) => app.send({ headers: [[name, "d-1"]], json: 1 });
+      const first = await ask("X-Delivery-Id");
+      expectReplay(await ask("x-delivery-id"), first);
+      expect((await app.send({ key: "d-1", json: 1 })).text).toBe('{"run":2}');
+    },
+  },
+  {
     rule: "a HEAD is left alone, key or not",
     async run({ store, serve }) {
       const app = await serve(() => text("twelve bytes"));

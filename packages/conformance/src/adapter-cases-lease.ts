@@ -45,7 +45,10 @@ async function servePaused(
 
 async function later(gate: Promise<void>): Promise<Reply> {
   await gate;
-  return json({ by: "first" });
+  return json({ by: "first" }, 200, [
+    ["X-By", "first"],
+    ["Set-Cookie", "by=first"],
+  ]);
 }
 
 /** Starts a run that dies with its lease: its answer is never recorded. */
@@ -60,14 +63,13 @@ async function leaveUnknown(bench: AdapterBench): Promise<void> {
 /** What happens when the right to run ends before the run. */
 export const LEASE_CASES: readonly AdapterCase[] = [
   {
-    rule: "the signal is aborted when the lease is lost, and not when the client hangs up",
+    rule: "the signal is aborted, with the reason, when the lease is lost",
     async run(bench) {
       const { app, call, open } = await servePaused(bench, "once", later);
       const raw = app.raw();
       raw.write(requestText({ key: "k", json: 1 }));
       await until("it runs", () => app.runs === 1);
       const signal = call().once?.signal;
-      expect(signal?.aborted).toBe(false);
       await until("the lease is lost", () => signal?.aborted === true);
       expect(signal?.reason).toMatchObject({ name: "OnceoverError", code: "lease-lost" });
       open();
@@ -99,6 +101,7 @@ export const LEASE_CASES: readonly AdapterCase[] = [
       expect(second.text).toBe('{"by":"second"}');
       open();
       expectReplay(await first, second);
+      for (const name of ["x-by", "set-cookie"]) expect((await first).lines(name)).toEqual([]);
       for (const server of [app, other]) expectReplay(await server.send({ key: "k", json: 1 }), second);
       expect([app.runs, other.runs]).toEqual([1, 1]);
     },
@@ -153,7 +156,8 @@ export const LEASE_CASES: readonly AdapterCase[] = [
       const other = await bench.serve(numberedRoute({}));
       for (const server of [app, other]) expectReplay(await server.send({ key: "k", json: 1 }), first);
       expect([app.runs, other.runs]).toEqual([0, 0]);
-      expect(asked).toEqual([{ key: "k", attempt: 1, sinceMs: expect.any(Number), effectKey: expect.any(Function) }]);
+      const [number, effectKey] = [expect.any(Number), expect.any(Function)];
+      expect(asked).toEqual([{ key: "k", attempt: 1, fence: number, sinceMs: number, effectKey }]);
     },
   },
   {

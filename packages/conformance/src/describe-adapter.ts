@@ -39,7 +39,9 @@ export const ADAPTER_CASES: readonly AdapterCase[] = [
  */
 export function describeAdapter(name: string, suite: AdapterSuite): void {
   describe(`adapter contract: ${name}`, () => {
-    for (const adapterCase of adapterCases(suite)) describeCase(suite, adapterCase);
+    const cases = adapterCases(suite);
+    for (const adapterCase of cases.filter(({ waits }) => !waits)) describeCase(it, suite, adapterCase);
+    for (const adapterCase of cases.filter(({ waits }) => waits)) describeCase(it.concurrent, suite, adapterCase);
   });
 }
 
@@ -48,8 +50,8 @@ export function adapterCases({ capabilities }: AdapterSuite): readonly AdapterCa
   return ADAPTER_CASES.filter(({ needs }) => needs === undefined || capabilities[needs]);
 }
 
-function describeCase(suite: AdapterSuite, { rule, run }: AdapterCase): void {
-  it(
+function describeCase(register: typeof it.concurrent, suite: AdapterSuite, { rule, run }: AdapterCase): void {
+  register(
     rule,
     async () => {
       const bench = await openBench(suite);

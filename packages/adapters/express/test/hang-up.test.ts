@@ -13,7 +13,8 @@ const FIELDS = { "idempotency-key": "k", "content-type": "application/json" };
 /** An application whose store answers slowly, so that a client can be gone before its handler begins. */
 async function startSlow(claimMs: number) {
   const memory = memoryStore();
-  const store: Store = { ...memory, acquire: async (request) => (await sleep(claimMs), memory.acquire(request)) };
+  const acquire: Store["acquire"] = (request) => sleep(claimMs).then(() => memory.acquire(request));
+  const store: Store = { ...memory, acquire };
   const once = createOnceover({ service: "slow", revision: "r1", store, scope: SHARED_SCOPE });
   const seen: unknown[] = [];
   const app = express();

@@ -2,7 +2,6 @@ import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import type { BodyFacts } from "@onceover/core";
-import { outliveConnection } from "./outlive.js";
 
 const EMPTY: BodyFacts = { outcome: "bytes", bytes: new Uint8Array(0) };
 
@@ -57,9 +56,7 @@ function peek(request: IncomingMessage, maxBodyBytes: number): Promise<Uint8Arra
 
     function putBack(): Uint8Array {
       const whole = Buffer.concat(chunks);
-      if (whole.length === 0) return whole;
-      request.unshift(whole);
-      outliveConnection(request);
+      if (whole.length > 0) request.unshift(whole);
       return whole;
     }
 

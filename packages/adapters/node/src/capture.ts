@@ -6,9 +6,11 @@
  * is kept from the handler, whose answer is still wanted: the response's `close` event comes when the run has ended.
  */
 
-import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
 import type { HeaderLine, Release, Run } from "@onceover/core";
-import { linesOf, resetLines, sendAnswer } from "./answer.js";
+import { sendAnswer } from "./answer.js";
+import { applyHeaders, linesOf, resetLines, sameLines } from "./header-lines.js";
 
 /** Feeds what the handler sends through `response` to `run`, and holds its last byte until the run lets it go. */
 export function capture(response: ServerResponse, run: Run): void {
@@ -58,7 +60,7 @@ class Capture {
   #isHeadOut = false;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #isClientGone = false;
-  #source: unknown;
+  #source: Readable | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(response: ServerResponse, run: Run) {
@@ -78,6 +80,8 @@ class Capture {
       destroy: (error?: Error) => this.#destroy(error),
       emit: (event: string | symbol, ...args: unknown[]) => this.#emit(event, args),
     });
+    // Whoever hung up while the key was being claimed has not been heard by us.
+    if (this.#response.destroyed) this.#clientGone();
   }
 
   #writeHead(status: number, rest: readonly unknown[]): ServerResponse {
@@ -148,13 +152,15 @@ class Capture {
   #hold(tail: Tail): void {
     this.#state = "held";
     clearTimeout(this.#deadline);
-    if (!this.#isHeadOut) Object.defineProperties(this.#response, HELD);
+    Object.defineProperties(this.#response, HELD);
     // Never rejects: whatever becomes of the record, the answer leaves.
     void this.#run.end().then((release) => this.#release(release, tail));
   }
 
   #release(release: Release, { chunk, encoding, callback }: Tail): void {
     this.#state = "released";
+    // A middleware in front of us, such as compression(), asks the response whether to send its head.
+    for (const name of Object.keys(HELD)) Reflect.deleteProperty(this.#response, name);
     if (this.#isClientGone) return this.#close();
     if (release.action === "replace") return this.#replace(release);
     this.#restoreHead();
@@ -168,7 +174,6 @@ class Capture {
     const { writeHead, write, end } = this.#own;
     Object.assign(this.#response, { writeHead, write, end });
     resetLines(this.#response, this.#already);
-    Reflect.deleteProperty(this.#response, "headersSent");
     sendAnswer(this.#response, answer);
   }
 
@@ -183,7 +188,7 @@ class Capture {
   }
 
   #emit(event: string | symbol, args: readonly unknown[]): boolean {
-    if (event === "pipe") this.#source = args[0];
+    if (event === "pipe" && isReadable(args[0])) this.#pipedFrom(args[0]);
     if (event !== "close" || this.#state === "released") {
       return Reflect.apply(this.#own.emit, this.#response, [event, ...args]);
     }
@@ -196,14 +201,25 @@ class Capture {
     if (this.#isClientGone) return;
     this.#isClientGone = true;
     if (this.#state !== "open") return;
+    if (this.#isHeadOut && isCutHere(this.#response)) return this.#giveUp();
     const { socket } = this.#response;
     if (socket !== null) this.#response.detachSocket(socket);
     // pipeline() and sendFile() refuse a response that is closed.
     Object.assign(this.#response, { destroyed: false, _closed: false });
     this.#deadline = setTimeout(() => this.#giveUp(), LONGEST_DETACHED_MS).unref();
-    // A source that was destroyed together with the socket will never end; one that waits for room gets it.
-    if (isStream(this.#source)) this.#source.once("close", () => this.#giveUp());
+    if (this.#source !== undefined) this.#follow(this.#source);
     this.#response.emit("drain");
+  }
+
+  #pipedFrom(source: Readable): void {
+    this.#source = source;
+    if (this.#isClientGone) this.#follow(source);
+  }
+
+  /** A source that broke, or was destroyed together with the socket, will never end the answer. */
+  #follow(source: Readable): void {
+    if (!source.closed) source.once("close", () => this.#follow(source));
+    else if (!source.readableEnded) this.#giveUp();
   }
 
   #giveUp(): void {
@@ -230,40 +246,6 @@ class Capture {
   }
 }
 
-/** Does what Node's `writeHead` does with the headers it is given, but so that they can be looked at. */
-function applyHeaders(response: ServerResponse, headers: unknown): void {
-  if (Array.isArray(headers)) resetNamed(response, pairsOf(headers));
-  else if (isHeaders(headers)) {
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value);
-  }
-}
-
-function isHeaders(headers: unknown): headers is OutgoingHttpHeaders {
-  return typeof headers === "object" && headers !== null;
-}
-
-/** Node takes `[name, value, …]` and `[[name, value], …]`. */
-function pairsOf(list: readonly unknown[]): (readonly [string, string | string[]])[] {
-  const flat: unknown[] = list.every((entry) => Array.isArray(entry)) ? list.flat() : [...list];
-  return Array.from(
-    { length: flat.length / 2 },
-    (_, at) => [String(flat[2 * at]), fieldValue(flat[2 * at + 1])] as const,
-  );
-}
-
-function fieldValue(value: unknown): string | string[] {
-  return Array.isArray(value) ? value.map(String) : String(value);
-}
-
-function resetNamed(response: ServerResponse, pairs: readonly (readonly [string, string | string[]])[]): void {
-  for (const [name] of pairs) response.removeHeader(name);
-  for (const [name, value] of pairs) response.appendHeader(name, value);
-}
-
-function sameLines(a: readonly HeaderLine[], b: readonly HeaderLine[]): boolean {
-  return a.length === b.length && a.every(([name, value], at) => name === b[at]?.[0] && value === b[at]?.[1]);
-}
-
 function isChunk(chunk: unknown): chunk is string | Uint8Array {
   return typeof chunk === "string" || chunk instanceof Uint8Array;
 }
@@ -273,8 +255,13 @@ function optionsOf(rest: readonly unknown[]): { encoding: BufferEncoding | undef
   return { encoding, callback: rest.find((each): each is Callback => typeof each === "function") };
 }
 
-function isStream(source: unknown): source is NodeJS.EventEmitter {
-  return typeof source === "object" && source !== null && "once" in source;
+function isReadable(source: unknown): source is Readable {
+  return typeof source === "object" && source !== null && "readableEnded" in source && "once" in source;
+}
+
+/** Nobody hung up and nothing broke: an error handler, Express's own among them, has closed a half-sent answer. */
+function isCutHere({ socket }: ServerResponse): boolean {
+  return socket !== null && !socket.readableEnded && socket.errored === null;
 }
 
 function refuseWrite(callback: Callback | undefined): boolean {

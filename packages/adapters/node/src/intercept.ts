@@ -3,6 +3,7 @@ import type { Mount, Run, Verdict } from "@onceover/core";
 import { sendAnswer } from "./answer.js";
 import { capture } from "./capture.js";
 import { factsOf } from "./facts.js";
+import { outliveConnection, seemConnected } from "./outlive.js";
 
 /**
  * Takes one request through a mount: answers it, or calls `handle`, whose answer is captured where there is a run.
@@ -24,12 +25,14 @@ export function intercept<Request extends IncomingMessage>(
       case "answer":
         return sendAnswer(response, verdict.answer);
       case "run":
+        seemConnected(request);
         capture(response, verdict.run);
         return handle(verdict.run);
       // no default
     }
   };
   const verdict = mount.attempt(factsOf(request));
-  if (verdict instanceof Promise) verdict.then(act).catch(fail);
-  else act(verdict);
+  if (!(verdict instanceof Promise)) return void act(verdict);
+  outliveConnection(request);
+  verdict.then(act).catch(fail);
 }

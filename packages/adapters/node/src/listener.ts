@@ -30,6 +30,7 @@ export function onceover(
       if (run === undefined) return listener(request, response);
       return call(listener, request, response, run.once).catch((error: unknown) => {
         run.failed(error);
+        if (response.writableEnded) return;
         if (response.headersSent) response.destroy();
         else failed();
       });

@@ -1,25 +1,29 @@
+/**
+ * Lets a request that has come as a whole outlive its connection, until its body has been read.
+ *
+ * When a client hangs up, Node destroys the request and what it holds with it, and body parsers take a request on a
+ * closed socket for one that was read. A handler that runs all the same would see no body, and its complaint about that
+ * would be recorded as the answer of this key.
+ */
+
 import type { IncomingMessage } from "node:http";
 
 /**
- * Lets a request whose body was put back outlive its connection, until the body has been read.
- *
- * When a client hangs up, Node destroys the request and what it holds with it, and body parsers take a request on a
- * closed socket for one without a body. A handler that runs all the same would see no body, and its complaint about that
- * would be recorded as the answer of this key.
+ * Keeps the body, should the client hang up when all of it is here. The handler's own `destroy()`, on an open connection,
+ * is Node's, and so is the end of a client that dies in the middle of its body.
  */
 export function outliveConnection(request: IncomingMessage): void {
   const { destroy, socket } = request;
-
-  function leave(error: Error | undefined): void {
-    Reflect.deleteProperty(socket, "readable");
-    destroy.call(request, error);
-  }
-
   request.destroy = (error?: Error) => {
-    // The handler's own destroy() comes while the connection is open.
-    if (request.readableEnded || !socket.destroyed) return destroy.call(request, error);
-    Object.defineProperty(socket, "readable", { value: true, configurable: true });
-    request.once("end", () => leave(error));
+    if (!request.complete || request.readableEnded || !socket.destroyed) return destroy.call(request, error);
+    seemConnected(request);
+    request.once("end", () => destroy.call(request, error));
     return request;
   };
+}
+
+/** Hides from body parsers that the socket has ended; it may have, a moment before Node tells the request. */
+export function seemConnected({ socket, readableLength }: IncomingMessage): void {
+  if (readableLength === 0 || socket.readable) return;
+  Object.defineProperty(socket, "readable", { value: true, configurable: true });
 }

@@ -1,0 +1,12 @@
+import { describeAdapter } from "@onceover/conformance";
+import { lmdbOpener, redisOpener } from "@onceover/test/store-openers";
+import { afterAll } from "vitest";
+import { startNode } from "./start-node.js";
+
+const suite = { start: startNode, capabilities: { bodyParser: true, sendFile: true, nodeResponse: true } };
+const [lmdb, redis] = [lmdbOpener(), redisOpener()];
+afterAll(() => Promise.all([lmdb.end(), redis.end()]));
+
+describeAdapter("node:http over memory", suite);
+describeAdapter("node:http over LMDB", { ...suite, openStore: lmdb.openStore });
+describeAdapter("node:http over Redis", { ...suite, openStore: redis.openStore });

@@ -1,0 +1,103 @@
+import { type HeaderLine, memoryStore, type Store } from "@onceover/core";
+import type { AdapterRoute, AdapterServer, AdapterSetup, HandlerCall, Reply } from "../src/adapter-suite.js";
+
+type Start = (setup: AdapterSetup) => Promise<AdapterServer>;
+
+/** An adapter with a planted bug, and the rule that must notice. */
+export interface AdapterMutant {
+  readonly bug: string;
+  readonly rule: RegExp;
+  plant(start: Start): Start;
+}
+
+const inSetup = (change: (setup: AdapterSetup) => AdapterSetup) => (start: Start) => (setup: AdapterSetup) =>
+  start(change(setup));
+
+const inStore = (change: (store: Store) => Partial<Store>) =>
+  inSetup((setup) => {
+    const { store } = setup.instance;
+    return { ...setup, instance: { ...setup.instance, store: { ...store, ...change(store) } } };
+  });
+
+const inRoutes = (change: (route: AdapterRoute) => Partial<AdapterRoute>) =>
+  inSetup((setup) => ({ ...setup, routes: setup.routes.map((route) => ({ ...route, ...change(route) })) }));
+
+const inOptions = (options: AdapterRoute["options"]) =>
+  inRoutes((route) => ({ options: { ...route.options, ...options } }));
+
+const inCalls = (change: (call: HandlerCall) => HandlerCall) =>
+  inRoutes(({ handler }) => ({ handler: (call) => handler(change(call)) }));
+
+const inReplies = (change: (reply: Reply) => Reply | Promise<Reply>) =>
+  inRoutes(({ handler }) => ({ handler: async (call) => change(await handler(call)) }));
+
+export const ADAPTER_MUTANTS: readonly AdapterMutant[] = [
+  {
+    bug: "no key is looked at",
+    rule: /^a key runs the handler once/,
+    plant: inOptions({ methods: ["TRACE"] }),
+  },
+  {
+    bug: "every caller has one scope",
+    rule: /^two callers with one key/,
+    plant: inSetup((setup) => ({ ...setup, scope: () => "everybody" })),
+  },
+  {
+    bug: "a missing scope becomes a scope",
+    rule: /^a scope that yields nothing/,
+    plant: inSetup((setup) => ({ ...setup, scope: (header) => setup.scope(header) || "nobody" })),
+  },
+  { bug: "a required key is not required", rule: /^required:/, plant: inOptions({ required: false }) },
+  {
+    bug: "the payload is not compared",
+    rule: /^another payload under a used key/,
+    plant: inOptions({ fingerprint: "off" }),
+  },
+  {
+    bug: "the handler finds no body",
+    rule: /^without a parser the handler reads/,
+    plant: inCalls((call) => ({ ...call, body: async () => "" })),
+  },
+  {
+    bug: "the handler is not given its run",
+    rule: /^the handler is told its key/,
+    plant: inCalls((call) => ({ ...call, once: undefined })),
+  },
+  {
+    bug: "header lines are kept in a map",
+    rule: /^two Set-Cookie lines/,
+    plant: inReplies((reply) =>
+      "headers" in reply ? { ...reply, headers: [...new Map<string, string>(reply.headers)] as HeaderLine[] } : reply,
+    ),
+  },
+  {
+    bug: "the last byte does not wait for the record",
+    rule: /^an answer sent at once: its last byte/,
+    plant: inStore((store) => ({
+      async complete(...args) {
+        void store.complete(...args);
+        return "ok";
+      },
+    })),
+  },
+  {
+    bug: "each process keeps records of its own",
+    rule: /^of fifty POSTs at once over two processes/,
+    plant: inSetup((setup) => ({ ...setup, instance: { ...setup.instance, store: memoryStore() } })),
+  },
+  {
+    bug: "a failed run is always run again",
+    rule: /^effects once: a 503 of the handler's own/,
+    plant: inOptions({ effects: "repeatable" }),
+  },
+  {
+    bug: "a failed run is never run again",
+    rule: /^effects repeatable: a 503 of the handler's own/,
+    plant: inOptions({ effects: "once" }),
+  },
+  {
+    bug: "a store that is down is passed by",
+    rule: /^store down before the run/,
+    plant: inOptions({ onStoreDown: "run" }),
+  },
+];

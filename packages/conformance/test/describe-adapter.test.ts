@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { startNode } from "../../adapters/node/test/start-node.js";
+import { openBench } from "../src/adapter-bench.js";
+import type { AdapterSuite } from "../src/adapter-suite.js";
+import { ADAPTER_CASES, adapterCases } from "../src/describe-adapter.js";
+import { ADAPTER_MUTANTS } from "./adapter-mutants.js";
+
+const suite: AdapterSuite = {
+  start: startNode,
+  capabilities: { bodyParser: true, sendFile: true, nodeResponse: true },
+};
+
+/** Runs the one case whose rule matches. */
+async function runCase(rule: RegExp, tried: AdapterSuite): Promise<void> {
+  const found = ADAPTER_CASES.filter((each) => rule.test(each.rule));
+  expect(found).toHaveLength(1);
+  const bench = await openBench(tried);
+  try {
+    await found[0]?.run(bench);
+  } finally {
+    await bench.close();
+  }
+}
+
+describe("describeAdapter can fail", () => {
+  it.each(ADAPTER_MUTANTS)("where $bug", async ({ rule, plant }) => {
+    await runCase(rule, suite);
+    await expect(runCase(rule, { ...suite, start: plant(suite.start) })).rejects.toThrow();
+  });
+});
+
+describe("describeAdapter", () => {
+  it("leaves out exactly the cases that need what the framework has not", () => {
+    const without = (capability: keyof AdapterSuite["capabilities"]) => {
+      const capabilities = { ...suite.capabilities, [capability]: false };
+      const left = new Set(adapterCases({ ...suite, capabilities }));
+      return ADAPTER_CASES.filter((each) => !left.has(each)).map(({ needs }) => needs);
+    };
+    for (const capability of ["bodyParser", "sendFile", "nodeResponse"] as const) {
+      const out = without(capability);
+      expect(out.length).toBeGreaterThan(0);
+      expect(new Set(out)).toEqual(new Set([capability]));
+    }
+    expect(adapterCases(suite)).toEqual(ADAPTER_CASES);
+  });
+
+  it("has a name of its own for each rule", () => {
+    expect(new Set(ADAPTER_CASES.map(({ rule }) => rule)).size).toBe(ADAPTER_CASES.length);
+  });
+});
