@@ -238,14 +238,21 @@ function storeDown<Request>(
   return run(mount, arrival, flight, { token, fence: 0, attempt: 1, sentAtMs: undefined });
 }
 
-/** What a run that lost its key answers in the other run's name; `undefined` where the key stands for nothing any more. */
+/**
+ * What a run that lost its key answers in the other run's name; `undefined` where its own answer is the only one there
+ * is. That the key is free says so only with `effects: "once"`: a repeatable run may have been taken over by one that
+ * failed, and the next retry will make an answer of its own.
+ */
 async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): Promise<Answer | undefined> {
-  const { shell } = mount;
+  const { shell, settings } = mount;
   const { key, fingerprint } = arrival;
   const deadlineMs = shell.platform.monotonicMs() + STAND_IN_MS;
   for (let looks = 0; ; looks += 1) {
     const asked = await ask(shell, "read", key, (store) => store.read(key));
-    if (asked.outcome === "failed" || asked.value.outcome === "none") return undefined;
+    if (asked.outcome === "failed") return refuse(shell, "outcome-unknown", {}, key).answer;
+    if (asked.value.outcome === "none") {
+      return settings.effects === "once" ? undefined : refuse(shell, "outcome-unknown", {}, key).answer;
+    }
     const decision = decide(asked.value, fingerprint);
     const leftMs = deadlineMs - shell.platform.monotonicMs();
     if (decision.action !== "wait" || leftMs <= 0) return standInAnswer(mount, arrival, decision);

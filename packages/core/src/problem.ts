@@ -1,7 +1,10 @@
 import type { Answer } from "./answer.js";
 import type { HeaderLine } from "./facts.js";
 
-/** What is known of the effect a refused request stands for: it did not happen, it did, or that cannot be said. */
+/**
+ * What is known of the handler: this request did not run it (an earlier one with its key may have), it ran under this
+ * key, or a run began and it is not known here how it ended.
+ */
 export type Executed = false | true | "unknown";
 
 interface ProblemKind {
