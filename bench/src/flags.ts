@@ -1,0 +1,64 @@
+import { parseArgs } from "node:util";
+import { WORKLOADS } from "./workload.js";
+
+/** What can be measured alone. */
+export const PARTS = [...WORKLOADS, "in process"] as const;
+
+/** One of them. */
+export type Part = (typeof PARTS)[number];
+
+/** What the bench was asked for. */
+export interface Flags {
+  readonly rounds: number;
+  /** Requests per window: one workload of one contender in one round. */
+  readonly requests: number;
+  readonly warmUp: number;
+  readonly inFlight: readonly number[];
+  readonly only: ReadonlySet<Part>;
+  readonly format: "plain" | "markdown";
+}
+
+export const USAGE = `Usage: npm run bench -- [flags]
+
+  --rounds N       rounds, each of which meets every contender once (default 7)
+  --requests N     requests per workload, contender and round (default 2000)
+  --in-flight N,M  requests in flight at a time (default 64,1)
+  --only A,B       parts to measure: ${PARTS.join(", ")}
+  --markdown       print tables in Markdown
+  --quick          two rounds of 60 requests: shows that the bench works, and nothing else`;
+
+/** Reads the command line. @throws {TypeError} that names the flag, its rule and the value. */
+export function readFlags(args: readonly string[]): Flags | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: "string" },
+      requests: { type: "string" },
+      "in-flight": { type: "string", default: "64,1" },
+      only: { type: "string", default: PARTS.join(",") },
+      markdown: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  return {
+    rounds: count("rounds", values.rounds ?? (values.quick ? "2" : "7")),
+    requests: count("requests", values.requests ?? (values.quick ? "60" : "2000")),
+    warmUp: values.quick ? 60 : 3000,
+    inFlight: values["in-flight"].split(",").map((value) => count("in-flight", value)),
+    only: new Set(values.only.split(",").map(part)),
+    format: values.markdown ? "markdown" : "plain",
+  };
+}
+
+function count(flag: string, value: string): number {
+  if (/^[1-9]\d{0,6}$/.test(value)) return Number(value);
+  throw new TypeError(`--${flag} must be a positive whole number, got ${JSON.stringify(value)}`);
+}
+
+function part(value: string): Part {
+  const found = PARTS.find((name) => name === value.trim());
+  if (found !== undefined) return found;
+  throw new TypeError(`--only must be of ${PARTS.join(", ")}, got ${JSON.stringify(value)}`);
+}

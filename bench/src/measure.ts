@@ -1,0 +1,131 @@
+import { fork } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RedisServer } from "@onceover/test/redis-server";
+import type { Bundle } from "./bundle.js";
+import { NODE_FLAGS, type ServerProcess, startServerProcess } from "./contender.js";
+import type { Flags } from "./flags.js";
+import { CONTENDERS, type ContenderName, type InProcessFigures } from "./protocol.js";
+import { spreadOf } from "./statistics.js";
+import { audit, connectionsOf, drive, openClients, scriptOf, WORKLOADS, type WorkloadName } from "./workload.js";
+
+/** What one contender came to in one workload, round by round. */
+export interface Figures {
+  /** Processor time of the server process per answered request, in microseconds. */
+  readonly cpuUs: number[];
+  readonly answersPerSecond: number[];
+  /** Medians of the time from a request to its answer. */
+  readonly latencyMs: number[];
+  /** Requests sent per request answered. */
+  readonly sentPerAnswer: number[];
+}
+
+/** One workload at one concurrency. */
+export interface Measured {
+  readonly workload: WorkloadName;
+  readonly inFlight: number;
+  readonly figures: Readonly<Record<ContenderName, Figures>>;
+}
+
+/** Two processes of one contender: what the first has answered, the second replays without having met it. */
+interface Contender {
+  readonly name: ContenderName;
+  readonly first: ServerProcess;
+  readonly second: ServerProcess;
+}
+
+/** Measures the servers: in each round each workload meets all contenders, one after the other. */
+export async function measureServers(
+  { server }: Bundle,
+  redis: RedisServer,
+  flags: Flags,
+  progress: (line: string) => void,
+): Promise<Measured[]> {
+  const workloads = WORKLOADS.filter((name) => flags.only.has(name));
+  const measured = workloads.flatMap((workload) => flags.inFlight.map((inFlight) => row(workload, inFlight)));
+  if (measured.length === 0) return [];
+  const contenders = await Promise.all(CONTENDERS.map((name) => startContender(server, name, redis.url)));
+  try {
+    progress("warming up");
+    for (const contender of contenders) await warmUp(contender, workloads, flags.warmUp);
+    for (let round = 0; round < flags.rounds; round++) {
+      progress(`round ${round + 1} of ${flags.rounds}`);
+      await redis.cli("FLUSHALL");
+      for (const each of measured) await meetAll(each, rotated(contenders, round), `r${round}`, flags.requests);
+    }
+  } finally {
+    await Promise.all(contenders.flatMap(({ first, second }) => [first.stop(), second.stop()]));
+  }
+  return measured;
+}
+
+/** Measures core by itself, in a process that does nothing else. */
+export async function measureInProcess({ inProcess }: Bundle, flags: Flags): Promise<InProcessFigures | undefined> {
+  if (!flags.only.has("in process")) return undefined;
+  const requests = Math.min(flags.requests * 10, 20_000);
+  const child = fork(inProcess, [String(flags.rounds), String(requests)], { execArgv: NODE_FLAGS });
+  return new Promise((resolve, reject) => {
+    child.once("message", (figures: InProcessFigures) => resolve(figures));
+    child.once("exit", (code) => reject(new Error(`the process that measures core ended with ${code}`)));
+  });
+}
+
+async function startContender(script: string, name: ContenderName, redisUrl: string): Promise<Contender> {
+  const start = () => startServerProcess(script, name, redisUrl);
+  const [first, second] = await Promise.all([start(), start()]);
+  return { name, first, second };
+}
+
+async function warmUp(contender: Contender, workloads: readonly WorkloadName[], requests: number): Promise<void> {
+  for (const workload of workloads) {
+    const warm = row(workload, 16);
+    await meet(warm, contender, "warm", requests);
+  }
+}
+
+async function meetAll(
+  measured: Measured,
+  order: readonly Contender[],
+  label: string,
+  requests: number,
+): Promise<void> {
+  for (const contender of order) await meet(measured, contender, label, requests);
+}
+
+/** One window: one workload, one contender. */
+async function meet(measured: Measured, contender: Contender, label: string, requests: number): Promise<void> {
+  const { workload, inFlight } = measured;
+  const script = scriptOf(workload, `${label}-${workload}-${inFlight}`, requests, inFlight);
+  const server = script.via === "same process" ? contender.first : contender.second;
+  await prime(contender.first, script.prime);
+  const clients = await openClients(server.port, script.clients, connectionsOf(workload));
+  await server.begin();
+  const load = await drive(clients, script.measured);
+  const { cpuUs, tally } = await server.end();
+  for (const connection of clients.flat()) connection.close();
+  audit(workload, contender.name, load, tally);
+  const figures = measured.figures[contender.name];
+  figures.cpuUs.push(cpuUs / load.answered);
+  figures.answersPerSecond.push((load.answered / load.wallMs) * 1000);
+  figures.latencyMs.push(spreadOf(load.latenciesMs).median);
+  figures.sentPerAnswer.push(load.sent / load.answered);
+}
+
+/** Sends what the window's keys must have met before, uncounted; then the machine may come to rest. */
+async function prime(server: ServerProcess, requests: readonly Buffer[]): Promise<void> {
+  if (requests.length === 0) return;
+  const clients = await openClients(server.port, 16, 1);
+  await drive(clients, requests);
+  for (const connection of clients.flat()) connection.close();
+  await sleep(20);
+}
+
+function row(workload: WorkloadName, inFlight: number): Measured {
+  const none = (): Figures => ({ cpuUs: [], answersPerSecond: [], latencyMs: [], sentPerAnswer: [] });
+  return { workload, inFlight, figures: { bare: none(), floor: none(), onceover: none() } };
+}
+
+/** Another contender begins each round, so that none always comes after the same one. */
+function rotated<T>(list: readonly T[], by: number): T[] {
+  const from = by % list.length;
+  return [...list.slice(from), ...list.slice(0, from)];
+}

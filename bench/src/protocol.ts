@@ -1,0 +1,32 @@
+import type { ReplaySource } from "@onceover/core";
+
+/** Express alone; Express with the least a naive correct design does; Express with onceover. */
+export type ContenderName = "bare" | "floor" | "onceover";
+
+/** In the order in which the first round meets them. */
+export const CONTENDERS = ["bare", "floor", "onceover"] as const satisfies readonly ContenderName[];
+
+/** What a server counts while it is measured. */
+export interface Tally {
+  /** How often the handler ran. */
+  runs: number;
+  /** What onceover replayed, by where from; all 0 in the other contenders. */
+  readonly replays: Record<ReplaySource, number>;
+}
+
+/** What a server is told. */
+export type Order = "begin" | "end";
+
+/** What a server tells: that it listens, that counting began, or what was counted. */
+export type Told =
+  | { readonly told: "listening"; readonly port: number }
+  | { readonly told: "began" }
+  | { readonly told: "counted"; readonly cpuUs: number; readonly tally: Tally };
+
+/** A tally of nothing. */
+export function emptyTally(): Tally {
+  return { runs: 0, replays: { store: 0, cache: 0, run: 0 } };
+}
+
+/** Processor time per request in microseconds, round by round. */
+export type InProcessFigures = Readonly<Record<"fresh" | "cached replay", Record<"onceover" | "floor", number[]>>>;

@@ -1,0 +1,79 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, it } from "vitest";
+
+const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+const NODE = ["--no-flush-bytecode", "--conditions", "onceover-src", "--import", "tsx", MAIN];
+const RATIO = /^(\d+\.\d+) \((\d+\.\d+)–(\d+\.\d+)\)$/;
+
+/** What the bench prints when it is called with these flags. */
+async function bench(...flags: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...NODE, ...flags]);
+  return stdout;
+}
+
+/** The cells of the rows of all tables in a Markdown text. */
+function rowsOf(text: string): string[][] {
+  const lines = text.split("\n").filter((line) => line.startsWith("| "));
+  return lines.map((line) => line.slice(2, -2).split(" | "));
+}
+
+describe("the bench, run as quickly as it can be", () => {
+  let rows: string[][] = [];
+  const rowsUnder = (column: string) => {
+    const from = rows.findIndex((cells) => cells.includes(column));
+    const width = rows[from]?.length;
+    const rest = rows.slice(from + 1);
+    const end = rest.findIndex((cells) => cells.length !== width);
+    return rest.slice(0, end === -1 ? undefined : end);
+  };
+
+  beforeAll(async () => {
+    rows = rowsOf(await bench("--quick", "--markdown"));
+  }, 120_000);
+
+  it("measures each workload at each concurrency", () => {
+    const loads = ["fresh", "replay", "cached replay", "burst of ten"];
+    const expected = loads.flatMap((load) => ["64", "1"].map((inFlight) => [load, inFlight]));
+    expect(rowsUnder("onceover : floor").map((cells) => cells.slice(0, 2))).toEqual(expected);
+    expect(rowsUnder("floor answers/s").map((cells) => cells.slice(0, 2))).toEqual(expected);
+  });
+
+  it("gives each ratio as a median between the least and the most of the rounds", () => {
+    const ratios = rowsUnder("onceover : bare").flatMap((cells) => cells.slice(-3));
+    expect(ratios).toHaveLength(24);
+    for (const ratio of ratios) {
+      const [, median = Number.NaN, least = Number.NaN, most = Number.NaN] = (RATIO.exec(ratio) ?? []).map(Number);
+      expect(least, ratio).toBeGreaterThan(0);
+      expect(median, ratio).toBeGreaterThanOrEqual(least);
+      expect(most, ratio).toBeGreaterThanOrEqual(median);
+    }
+  });
+
+  it("answers all of a burst without a repetition, where the floor needs one for each duplicate", () => {
+    const bursts = rowsUnder("floor answers/s").filter(([load]) => load === "burst of ten");
+    expect(bursts.map((cells) => cells.at(-1))).toEqual(["1.0", "1.0"]);
+    for (const cells of bursts) expect(Number(cells.at(-2))).toBeGreaterThan(1);
+  });
+
+  it("measures core by itself", () => {
+    const measured = rowsUnder("in process");
+    expect(measured.map(([name]) => name)).toEqual(["fresh", "cached replay"]);
+    for (const cells of measured) expect(cells.at(-1)).toMatch(RATIO);
+  });
+});
+
+describe("the flags of the bench", () => {
+  it("measures nothing but what --only names", async () => {
+    const text = await bench("--quick", "--markdown", "--only", "in process");
+    expect(rowsOf(text).map(([first]) => first)).toEqual(["in process", "fresh", "cached replay"]);
+  });
+
+  it.each([
+    [["--rounds", "0"], '--rounds must be a positive whole number, got "0"'],
+    [["--only", "stale"], '--only must be of fresh, replay, cached replay, burst of ten, in process, got "stale"'],
+  ])("refuses %j with a message that names flag, rule and value", async (flags, message) => {
+    await expect(bench(...flags)).rejects.toThrow(message);
+  });
+});
