@@ -13,5 +13,4 @@ export default defineConfig({
   clean: true,
   sourcemap: true,
   silent: true,
-  tsconfig: "../../tsconfig.json",
 });

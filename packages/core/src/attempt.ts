@@ -9,7 +9,6 @@ import { parseKey } from "./key.js";
 import type { MaybePromise } from "./platform.js";
 import type { ProblemDetail } from "./problem.js";
 import { SHARED_SCOPE, scopeParts, storeKey } from "./scope.js";
-import type { Shell } from "./shell.js";
 import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
 
 /** How long a duplicate waits for the first run's answer, in milliseconds. */
@@ -20,7 +19,7 @@ const PASS: Verdict = { action: "pass" };
 /** Judges one arrival. Rejects only with what the application's own `scope` or `fingerprint` function threw. */
 export function attempt<Request>(mount: MountContext<Request>, facts: RequestFacts<Request>): MaybePromise<Verdict> {
   const { shell, settings } = mount;
-  if (!settings.methods.has(facts.method) || isRunning(shell, facts.request)) return PASS;
+  if (!settings.methods.has(facts.method)) return PASS;
   const found = parseKey(facts.header(settings.keyHeader.toLowerCase()));
   switch (found.outcome) {
     case "absent":
@@ -35,10 +34,6 @@ export function attempt<Request>(mount: MountContext<Request>, facts: RequestFac
 
 function missing(keyHeader: string): ProblemDetail {
   return { detail: `Send ${keyHeader}: one value for one intended effect, the same in each retry.` };
-}
-
-function isRunning({ running }: Shell, request: unknown): boolean {
-  return typeof request === "object" && request !== null && running.has(request);
 }
 
 /** Finds out whose key it is and what it stands for; nothing is asked of the store before that is clear. */

@@ -102,8 +102,6 @@ function run<Request>(
   flight: Flight,
   claimed: Pick<Claim, "fence" | "attempt" | "token" | "sentAtMs">,
 ): Verdict {
-  const { request } = arrival.facts;
-  if (typeof request === "object" && request !== null) mount.shell.running.add(request);
   flight.leaseLeftMs = mount.settings.leaseMs;
   flight.claim("here");
   const context = { ...mount, flight, standIn: () => standIn(mount, arrival) };

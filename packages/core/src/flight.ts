@@ -56,29 +56,61 @@ export function createFlights(): Flights {
   };
 }
 
+/** Its promises are made for those who follow; most flights have nobody who does. */
 function createFlight(fingerprint: Fingerprint, leave: () => void): Flight {
-  const claimed = deferred<Stage>();
-  const landed = deferred<Landing>();
-  return {
-    fingerprint,
-    leaseLeftMs: 0,
-    claimed: claimed.promise,
-    landed: landed.promise,
-    claim: claimed.resolve,
-    land(landing, stay) {
-      // Followers who are told "again" must not find this flight again.
-      if (stay === undefined) leave();
-      claimed.resolve("over");
-      landed.resolve(landing);
-    },
-    leave,
-  };
+  return new OneFlight(fingerprint, leave);
 }
 
-function deferred<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+class OneFlight implements Flight {
+  fingerprint: Fingerprint;
+  leaseLeftMs = 0;
+  readonly leave: () => void;
+  #stage: Stage | undefined;
+  #landing: Landing | undefined;
+  #claimed: Deferred<Stage> | undefined;
+  #landed: Deferred<Landing> | undefined;
+
+  constructor(fingerprint: Fingerprint, leave: () => void) {
+    this.fingerprint = fingerprint;
+    this.leave = leave;
+  }
+
+  get claimed(): Promise<Stage> {
+    this.#claimed ??= deferred(this.#stage);
+    return this.#claimed.promise;
+  }
+
+  get landed(): Promise<Landing> {
+    this.#landed ??= deferred(this.#landing);
+    return this.#landed.promise;
+  }
+
+  claim(stage: Stage): void {
+    if (this.#stage !== undefined) return;
+    this.#stage = stage;
+    this.#claimed?.resolve(stage);
+  }
+
+  land(landing: Landing, stay?: "stay"): void {
+    // Followers who are told "again" must not find this flight again.
+    if (stay === undefined) this.leave();
+    this.claim("over");
+    if (this.#landing !== undefined) return;
+    this.#landing = landing;
+    this.#landed?.resolve(landing);
+  }
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+}
+
+function deferred<T>(settled: T | undefined): Deferred<T> {
   let resolve: (value: T) => void = () => {};
   const promise = new Promise<T>((settle) => {
     resolve = settle;
   });
+  if (settled !== undefined) resolve(settled);
   return { promise, resolve };
 }

@@ -71,7 +71,6 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
     flights: createFlights(),
     cache: createRecordCache(),
     background: createBackground(platform),
-    running: new WeakSet(),
     emit: emitTo(options.on),
   };
   const gate = createGate(shell, options.onUnfitStore ?? "refuse");

@@ -65,20 +65,48 @@ export function isSafeHeader([name, value]: HeaderLine): boolean {
   return FIELD_NAME.test(name) && !UNSAFE_VALUE.test(value);
 }
 
-/** Turns a record into bytes. */
+const NO_HEADERS: readonly HeaderLine[] = [];
+const NO_CHUNKS: readonly Uint8Array[] = [];
+
+/** Turns a record into bytes. Plain loops: this is part of every first request. */
 export function encodeRecord(record: RunRecord): Uint8Array {
-  const { headers, chunks } = record.kind === "answer" ? record : { headers: [], chunks: [] };
-  const texts = [record.fingerprint, record.revision, ...headers.flat()];
-  const text = encoder.encode(texts.join(""));
-  const lengths = [...texts.map((each) => each.length), ...chunks.map((chunk) => chunk.length)];
-  const bodyAt = HEAD_BYTES + 4 * lengths.length + text.length;
-  const bytes = new Uint8Array(bodyAt + chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  const headers = record.kind === "answer" ? record.headers : NO_HEADERS;
+  const chunks = record.kind === "answer" ? record.chunks : NO_CHUNKS;
+  let joined = record.fingerprint + record.revision;
+  for (const [name, value] of headers) joined += name + value;
+  const text = encoder.encode(joined);
+  const texts = 2 + 2 * headers.length;
+  const textAt = HEAD_BYTES + 4 * (texts + chunks.length);
+  const bodyAt = textAt + text.length;
+  let bytesInAll = bodyAt;
+  for (const chunk of chunks) bytesInAll += chunk.length;
+  const bytes = new Uint8Array(bytesInAll);
   const view = new DataView(bytes.buffer);
-  writeHead(view, record, texts.length, chunks.length, text.length);
-  for (const [index, length] of lengths.entries()) view.setUint32(HEAD_BYTES + 4 * index, length);
-  bytes.set(text, bodyAt - text.length);
+  writeHead(view, record, texts, chunks.length, text.length);
+  writeLengths(view, record, headers, chunks);
+  bytes.set(text, textAt);
   writeChunks(bytes, bodyAt, chunks);
   return bytes;
+}
+
+function writeLengths(
+  view: DataView,
+  { fingerprint, revision }: RunRecord,
+  headers: readonly HeaderLine[],
+  chunks: readonly Uint8Array[],
+): void {
+  view.setUint32(HEAD_BYTES, fingerprint.length);
+  view.setUint32(HEAD_BYTES + 4, revision.length);
+  let at = HEAD_BYTES + 8;
+  for (const [name, value] of headers) {
+    view.setUint32(at, name.length);
+    view.setUint32(at + 4, value.length);
+    at += 8;
+  }
+  for (const chunk of chunks) {
+    view.setUint32(at, chunk.length);
+    at += 4;
+  }
 }
 
 function writeHead(view: DataView, record: RunRecord, texts: number, chunks: number, textBytes: number): void {

@@ -14,8 +14,6 @@ export interface Shell {
   readonly flights: Flights;
   readonly cache: RecordCache;
   readonly background: Background;
-  /** Requests whose handler is running: where a request passes several mounts, the first one counts. */
-  readonly running: WeakSet<WeakKey>;
   emit(event: OnceoverEvent): void;
 }
 

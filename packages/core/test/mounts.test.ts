@@ -1,17 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Verdict } from "../src/verdict.js";
-import { factsOf, finish, openHouse, problem, runOf, seen } from "./support.js";
+import { finish, openHouse, problem, runOf, seen } from "./support.js";
 
-describe("a request that passes several mounts", () => {
-  it("is run by the first one, and passes the others: it never waits for itself", async () => {
-    const house = await openHouse();
-    const facts = factsOf();
-    const outer: Verdict = await house.once.mount().attempt(facts);
-    expect(await house.once.mount({ effects: "repeatable" }).attempt(facts)).toEqual({ action: "pass" });
-    await finish(runOf(outer));
-    expect(house.eventsOf("run")).toHaveLength(1);
-  });
-
+describe("a request that comes to several mounts", () => {
   it("is a duplicate in any of them when it comes again: the key is the service's, not the mount's", async () => {
     const house = await openHouse();
     await house.pay({}, { leaseMs: 1_000 });

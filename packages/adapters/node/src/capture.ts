@@ -11,6 +11,7 @@ import type { Readable } from "node:stream";
 import type { HeaderLine, Release, Run } from "@onceover/core";
 import { sendAnswer } from "./answer.js";
 import { applyHeaders, linesOf, resetLines, sameLines } from "./header-lines.js";
+import { type Interceptor, standBefore } from "./stand-before.js";
 
 /** Feeds what the handler sends through `response` to `run`, and holds its last byte until the run lets it go. */
 export function capture(response: ServerResponse, run: Run): void {
@@ -43,18 +44,15 @@ interface Tail {
 /** How long a handler whose client has gone may take to answer, in milliseconds. It is cut off after that. */
 const LONGEST_DETACHED_MS = 15 * 60_000;
 
-/** What a response says of itself while its end is held: as if it had been sent. */
-const HELD: PropertyDescriptorMap = {
-  headersSent: { get: () => true, configurable: true },
-  writableEnded: { get: () => true, configurable: true },
-};
+const NO_LINES: readonly HeaderLine[] = [];
 
-class Capture {
+class Capture implements Interceptor {
   readonly #response: ServerResponse;
-  readonly #run: Run;
+  /** Let go of once the answer has left: Node keeps a response for a while, and what hangs on it with it. */
+  #run: Run | undefined;
   /** The response's own methods, or those that a middleware in front of us put there. */
   readonly #own: Pick<ServerResponse, "writeHead" | "write" | "end" | "flushHeaders" | "destroy" | "emit">;
-  readonly #already: readonly HeaderLine[];
+  #already: readonly HeaderLine[];
   #state: State = "open";
   #head: Head | undefined;
   #isHeadOut = false;
@@ -72,19 +70,17 @@ class Capture {
   }
 
   install(): void {
-    Object.assign(this.#response, {
-      writeHead: (status: number, ...rest: unknown[]) => this.#writeHead(status, rest),
-      write: (chunk: unknown, ...rest: unknown[]) => this.#write(chunk, rest),
-      end: (...given: unknown[]) => this.#end(given),
-      flushHeaders: () => this.#flushHeaders(),
-      destroy: (error?: Error) => this.#destroy(error),
-      emit: (event: string | symbol, ...args: unknown[]) => this.#emit(event, args),
-    });
+    standBefore(this.#response, this);
     // Whoever hung up while the key was being claimed has not been heard by us.
     if (this.#response.destroyed) this.#clientGone();
   }
 
-  #writeHead(status: number, rest: readonly unknown[]): ServerResponse {
+  /** Whether the answer is whole and waits: the response then says of itself what it says when it was sent. */
+  get looksSent(): boolean {
+    return this.#state === "held";
+  }
+
+  writeHead(status: number, ...rest: unknown[]): ServerResponse {
     if (this.#state === "held") throw headersSent();
     const message = typeof rest[0] === "string" ? [rest[0]] : [];
     applyHeaders(this.#response, rest[message.length]);
@@ -102,16 +98,16 @@ class Capture {
     this.#head = { status: statusCode, message: statusMessage, lines: linesOf(this.#response) };
     const declared = this.#response.getHeader("content-length");
     if (declared !== undefined) this.#bytesLeft = Number(declared);
-    this.#run.head(statusCode, this.#head.lines, this.#already);
+    this.#run?.head(statusCode, this.#head.lines, this.#already);
   }
 
-  #flushHeaders(): void {
+  flushHeaders(): void {
     this.#takeHead();
     this.#isHeadOut = true;
     if (!this.#isClientGone) this.#own.flushHeaders.call(this.#response);
   }
 
-  #write(chunk: unknown, rest: readonly unknown[]): boolean {
+  write(chunk: unknown, ...rest: unknown[]): boolean {
     const { encoding, callback } = optionsOf(rest);
     if (this.#state !== "open") return refuseWrite(callback);
     // Node says best what is wrong with it.
@@ -132,11 +128,11 @@ class Capture {
   /** Hands a copy to the run: the handler may fill its buffer anew. */
   #record(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
     const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
-    this.#run.write(bytes);
+    this.#run?.write(bytes);
     return bytes.length;
   }
 
-  #end(given: readonly unknown[]): ServerResponse {
+  end(...given: unknown[]): ServerResponse {
     const [first, ...rest] = given;
     const { encoding, callback } = optionsOf(isChunk(first) ? rest : given);
     if (this.#state === "open") {
@@ -152,20 +148,20 @@ class Capture {
   #hold(tail: Tail): void {
     this.#state = "held";
     clearTimeout(this.#deadline);
-    Object.defineProperties(this.#response, HELD);
     // Never rejects: whatever becomes of the record, the answer leaves.
-    void this.#run.end().then((release) => this.#release(release, tail));
+    void this.#run?.end().then((release) => this.#release(release, tail));
   }
 
   #release(release: Release, { chunk, encoding, callback }: Tail): void {
     this.#state = "released";
-    // A middleware in front of us, such as compression(), asks the response whether to send its head.
-    for (const name of Object.keys(HELD)) Reflect.deleteProperty(this.#response, name);
+    this.#run = undefined;
     if (this.#isClientGone) return this.#close();
     if (release.action === "replace") return this.#replace(release);
     this.#restoreHead();
     const data = chunk === undefined ? [] : [chunk, encoding];
     Reflect.apply(this.#own.end, this.#response, callback === undefined ? data : [...data, callback]);
+    this.#head = undefined;
+    this.#already = NO_LINES;
   }
 
   /** Half an answer that is not the recorded one is cut off: the retry gets the recorded one whole. */
@@ -187,7 +183,7 @@ class Capture {
     resetLines(this.#response, head.lines);
   }
 
-  #emit(event: string | symbol, args: readonly unknown[]): boolean {
+  emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === "pipe" && isReadable(args[0])) this.#pipedFrom(args[0]);
     if (event !== "close" || this.#state === "released") {
       return Reflect.apply(this.#own.emit, this.#response, [event, ...args]);
@@ -231,7 +227,7 @@ class Capture {
   #cut(): void {
     this.#state = "released";
     clearTimeout(this.#deadline);
-    this.#run.cut();
+    this.#run?.cut();
   }
 
   /** The event that was kept back. */
@@ -240,7 +236,7 @@ class Capture {
     this.#response.emit("close");
   }
 
-  #destroy(error?: Error): ServerResponse {
+  destroy(error?: Error): ServerResponse {
     if (this.#state === "open") this.#cut();
     return this.#own.destroy.call(this.#response, error);
   }

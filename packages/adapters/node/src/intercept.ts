@@ -4,6 +4,7 @@ import { sendAnswer } from "./answer.js";
 import { capture } from "./capture.js";
 import { factsOf } from "./facts.js";
 import { outliveConnection, seemConnected } from "./outlive.js";
+import { isIntercepted } from "./stand-before.js";
 
 /**
  * Takes one request through a mount: answers it, or calls `handle`, whose answer is captured where there is a run.
@@ -31,6 +32,8 @@ export function intercept<Request extends IncomingMessage>(
       // no default
     }
   };
+  // Where a request passes several mounts, the first one counts.
+  if (isIntercepted(response)) return void handle();
   const verdict = mount.attempt(factsOf(request));
   if (!(verdict instanceof Promise)) return void act(verdict);
   outliveConnection(request);

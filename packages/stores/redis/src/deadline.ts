@@ -5,7 +5,7 @@ import { late } from "./errors.js";
  * dropped. Answers that arrived while the event loop was held up are read before the deadline strikes: hence
  * `setImmediate`.
  */
-export function withDeadline<T>(endMs: number, work: () => Promise<T>): Promise<T> {
+export function withDeadline<T>(endMs: number, work: () => Promise<T>, errorOf: (error: unknown) => Error): Promise<T> {
   return new Promise((resolve, reject) => {
     const strike = () => setImmediate(() => reject(late()));
     const timer = setTimeout(strike, Math.max(0, endMs - performance.now()));
@@ -16,7 +16,7 @@ export function withDeadline<T>(endMs: number, work: () => Promise<T>): Promise<
       },
       (error: unknown) => {
         clearTimeout(timer);
-        reject(error);
+        reject(errorOf(error));
       },
     );
   });

@@ -20,17 +20,23 @@ export function directSender(client: RedisClient): Send {
   const gather = gatherer(client);
   let inFlight = 0;
 
-  return async ({ script, key, args }, endMs) => {
+  function arrived(reply: unknown): unknown {
+    inFlight--;
+    return reply;
+  }
+
+  function failed(error: unknown, { script, key, args }: ScriptCall, endMs: number): Promise<unknown> {
+    inFlight--;
+    if (!isUnknownScript(error) || performance.now() > endMs) throw error;
+    return evalBuffer.call(client, script.lua, 1, key, ...args);
+  }
+
+  return (call, endMs) => {
     if (inFlight > 0) gather();
     inFlight++;
-    try {
-      return await evalshaBuffer.call(client, script.sha, 1, key, ...args);
-    } catch (error) {
-      if (!isUnknownScript(error) || performance.now() > endMs) throw error;
-      return await evalBuffer.call(client, script.lua, 1, key, ...args);
-    } finally {
-      inFlight--;
-    }
+    return evalshaBuffer
+      .call(client, call.script.sha, 1, call.key, ...call.args)
+      .then(arrived, (error: unknown) => failed(error, call, endMs));
   };
 }
 

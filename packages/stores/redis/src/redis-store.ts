@@ -32,26 +32,22 @@ export function redisStore(options: RedisStoreOptions): Store {
   const deadline = () => performance.now() + timeoutMs;
 
   /** Runs a script on one key of ours and settles with its reply, or rejects at `endMs` at the latest. */
-  async function run(
+  function run(
     send: Send,
     script: Script,
     key: string,
     args: readonly (string | Buffer)[],
     endMs = deadline(),
   ): Promise<unknown> {
-    try {
-      return await withDeadline(endMs, () => send({ script, key: prefix + key, args }, endMs));
-    } catch (error) {
-      throw storeError(error, [key, ...args]);
-    }
+    return withDeadline(
+      endMs,
+      () => send({ script, key: prefix + key, args }, endMs),
+      (error) => storeError(error, [key, ...args]),
+    );
   }
 
-  async function bounded<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await withDeadline(deadline(), work);
-    } catch (error) {
-      throw storeError(error);
-    }
+  function bounded<T>(work: () => Promise<T>): Promise<T> {
+    return withDeadline(deadline(), work, storeError);
   }
 
   async function acquire(request: AcquireRequest): Promise<Acquired> {
@@ -74,8 +70,7 @@ export function redisStore(options: RedisStoreOptions): Store {
       return decodeWritten(await run(direct, scripts.renew, key, [token, whole(leaseMs)]));
     },
     async complete(key, token, record, retentionMs) {
-      // A copy: the client may still hold it, to send it again, when the caller has moved on.
-      const args = [token, whole(retentionMs), Buffer.from(record)];
+      const args = [token, whole(retentionMs), Buffer.from(record.buffer, record.byteOffset, record.byteLength)];
       return decodeWritten(await run(confirmed, scripts.complete, key, args));
     },
     async abandon(key, token) {
