@@ -102,10 +102,15 @@ function run<Request>(
   flight: Flight,
   claimed: Pick<Claim, "fence" | "attempt" | "token" | "sentAtMs">,
 ): Verdict {
-  flight.leaseLeftMs = mount.settings.leaseMs;
+  const { shell, settings } = mount;
+  const { key, fingerprint, idempotencyKey } = arrival;
+  const { token, fence, attempt, sentAtMs } = claimed;
+  flight.leaseLeftMs = settings.leaseMs;
   flight.claim("here");
-  const context = { ...mount, flight, standIn: () => standIn(mount, arrival) };
-  return { action: "run", run: startRun(context, { ...arrival, ...claimed }) };
+  // Spelled out: spreading objects of many kinds is slow, and this is part of every first request.
+  const context = { shell, settings, flight, standIn: () => standIn(mount, arrival) };
+  const claim = { key, token, fence, attempt, fingerprint, idempotencyKey, sentAtMs };
+  return { action: "run", run: startRun(context, claim) };
 }
 
 function landReplay<Request>(

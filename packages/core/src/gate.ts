@@ -4,7 +4,7 @@ import type { Verified } from "./store.js";
 
 /** Keeps keyed requests out until the store has shown that it keeps its promise. */
 export interface Gate {
-  /** Why a request cannot be let in, if it cannot. A store that could not be reached is examined again. */
+  /** Why a request cannot be let in, if it cannot. A store that was out of reach, or unfit for a while, is examined again. */
   check(): Promise<"store-unavailable" | "store-unfit" | undefined> | undefined;
   /** What `verify` found. Rejects where the store is unfit or out of reach. */
   ready(): Promise<Verified>;
@@ -15,14 +15,19 @@ type Examined =
   | { readonly state: "unfit"; readonly verified: Verified }
   | { readonly state: "unreached"; readonly error: unknown };
 
+/** How long an unfit store is taken for one without looking again: it may have been mended, or have found its replicas. */
+const UNFIT_FOR_MS = 5000;
+
 /** Examines the store at once. With `onUnfitStore: "warn"` findings are told to the listeners and hold nobody up. */
 export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate {
   let examined: Examined | undefined;
+  let examinedAtMs = 0;
   let examining: Promise<Examined> | undefined = examine();
 
   async function examine(): Promise<Examined> {
     const asked = await ask(shell, "verify", undefined, (store) => store.verify());
     examining = undefined;
+    examinedAtMs = shell.platform.monotonicMs();
     examined = asked.outcome === "failed" ? { state: "unreached", error: asked.error } : judge(asked.value);
     return examined;
   }
@@ -33,9 +38,10 @@ export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate 
     return { state, verified };
   }
 
-  /** The last examination, or a new one where there is none yet or it came to nothing. Never rejects. */
+  /** The last examination, or a new one where it came to nothing, or has been bad news for a while. Never rejects. */
   function latest(): Promise<Examined> {
-    if (examined !== undefined && examined.state !== "unreached") return Promise.resolve(examined);
+    const isFresh = shell.platform.monotonicMs() - examinedAtMs < UNFIT_FOR_MS;
+    if (examined?.state === "fit" || (examined?.state === "unfit" && isFresh)) return Promise.resolve(examined);
     examining ??= examine();
     return examining;
   }

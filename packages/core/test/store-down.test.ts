@@ -153,6 +153,15 @@ describe("a store that does not keep its promise", () => {
     expect(house.eventsOf("verified")).toEqual([{ type: "verified", tier: "T1", findings: [finding] }]);
   });
 
+  it("lets requests in once the store was mended, without a restart", async () => {
+    const house = openUnexaminedHouse({}, (store) => store.next("verify", unfit));
+    expect(problem(await house.send({}))).toMatchObject({ code: "store-unfit" });
+    await house.platform.advance(4_999);
+    expect(problem(await house.send({}))).toMatchObject({ code: "store-unfit" });
+    await house.platform.advance(1);
+    expect((await house.send({})).action).toBe("run");
+  });
+
   it("refuses each keyed request 503 store-unfit without a claim, on a route with onStoreDown: run too", async () => {
     const house = openUnfit();
     for (const options of [{}, RUN]) {
