@@ -69,7 +69,7 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
     {
       file: "claim.ts",
       find: "?? shell.platform.token();",
-      replace: "?? (Object.assign(shell, { only: Reflect.get(shell, 'only') ?? shell.platform.token() }) as any).only;",
+      replace: "?? (Object.assign(shell, { only: Reflect.get(shell, 'only') ?? shell.platform.token() })).only;",
     },
   ],
   "a refused record is taken for a stored one": [
