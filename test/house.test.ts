@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -89,6 +90,19 @@ describe("the house", () => {
       const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       expect(code, file).not.toMatch(/\b(?:Buffer|require|__dirname|setImmediate)\b|(?<![.{]\s*)\bprocess\./);
     }
+  });
+
+  it("core bundles with everything it depends on, and no Node built-in is within reach", async () => {
+    const entryPoints = [join(root, "packages/core/src/index.ts")];
+    const bundled = await build({
+      entryPoints,
+      bundle: true,
+      write: false,
+      platform: "neutral",
+      mainFields: ["main"],
+      logLevel: "silent",
+    });
+    expect(bundled.errors).toEqual([]);
   });
 
   it("adapters decide nothing about keys, pins or states", () => {
