@@ -6,6 +6,8 @@ import { setLines } from "./header-lines.js";
 export function sendAnswer(response: ServerResponse, { status, headers, chunks }: Answer): void {
   if (response.headersSent || response.destroyed) return;
   response.statusCode = status;
+  // What a handler left there may be the very thing that cannot be sent. HTTP/2 has no such field.
+  if (response.req.httpVersionMajor < 2) response.statusMessage = "";
   setLines(response, headers);
   if (status === 204 || status === 304) return void response.end();
   const lengthBytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);

@@ -55,7 +55,11 @@ class Capture implements Interceptor {
   #already: readonly HeaderLine[];
   #state: State = "open";
   #head: Head | undefined;
+  /** Whether the handler has called `writeHead`; what leaves by that is nothing yet. */
+  #isHeadGiven = false;
   #isHeadOut = false;
+  /** Whether the response's own `end` is at work; that of HTTP/2, and of injected requests, calls `write`. */
+  #isLeaving = false;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #isClientGone = false;
   #source: Readable | undefined;
@@ -75,19 +79,26 @@ class Capture implements Interceptor {
     if (this.#response.destroyed) this.#clientGone();
   }
 
-  /** Whether the answer is whole and waits: the response then says of itself what it says when it was sent. */
-  get looksSent(): boolean {
+  /** What the response says of itself while its head, or its end, is held back. */
+  get headersSent(): boolean {
+    return this.#state === "held" || (this.#state === "open" && this.#isHeadGiven);
+  }
+
+  get writableEnded(): boolean {
     return this.#state === "held";
   }
 
   writeHead(status: number, ...rest: unknown[]): ServerResponse {
-    if (this.#state === "held") throw headersSent();
+    // Node itself calls it when the first byte leaves.
+    if (this.#isHeadOut || this.#state === "released")
+      return Reflect.apply(this.#own.writeHead, this.#response, [status, ...rest]);
+    if (this.headersSent) throw headersSent();
     const message = typeof rest[0] === "string" ? [rest[0]] : [];
     applyHeaders(this.#response, rest[message.length]);
     this.#response.statusCode = status;
+    if (message[0] !== undefined) this.#response.statusMessage = message[0];
     this.#takeHead();
-    this.#isHeadOut = true;
-    Reflect.apply(this.#own.writeHead, this.#response, [status, ...message]);
+    this.#isHeadGiven = true;
     return this.#response;
   }
 
@@ -95,6 +106,8 @@ class Capture implements Interceptor {
   #takeHead(): void {
     if (this.#head !== undefined) return;
     const { statusCode, statusMessage } = this.#response;
+    // Node would throw when the head leaves; that is too late for the handler, and for whoever catches its errors.
+    if (!isSendable(statusCode, statusMessage)) this.#own.writeHead.call(this.#response, statusCode);
     this.#head = { status: statusCode, message: statusMessage, lines: linesOf(this.#response) };
     const declared = this.#response.getHeader("content-length");
     if (declared !== undefined) this.#bytesLeft = Number(declared);
@@ -103,12 +116,14 @@ class Capture implements Interceptor {
 
   flushHeaders(): void {
     this.#takeHead();
+    this.#restoreHead();
     this.#isHeadOut = true;
     if (!this.#isClientGone) this.#own.flushHeaders.call(this.#response);
   }
 
   write(chunk: unknown, ...rest: unknown[]): boolean {
     const { encoding, callback } = optionsOf(rest);
+    if (this.#isLeaving) return Reflect.apply(this.#own.write, this.#response, [chunk, ...rest]);
     if (this.#state !== "open") return refuseWrite(callback);
     // Node says best what is wrong with it.
     if (!isChunk(chunk)) return Reflect.apply(this.#own.write, this.#response, [chunk, ...rest]);
@@ -121,6 +136,7 @@ class Capture implements Interceptor {
   }
 
   #send(chunk: string | Uint8Array, rest: readonly unknown[]): boolean {
+    this.#restoreHead();
     this.#isHeadOut = true;
     return Reflect.apply(this.#own.write, this.#response, [chunk, ...rest]);
   }
@@ -159,7 +175,9 @@ class Capture implements Interceptor {
     if (release.action === "replace") return this.#replace(release);
     this.#restoreHead();
     const data = chunk === undefined ? [] : [chunk, encoding];
+    this.#isLeaving = true;
     Reflect.apply(this.#own.end, this.#response, callback === undefined ? data : [...data, callback]);
+    this.#isLeaving = false;
     this.#head = undefined;
     this.#already = NO_LINES;
   }
@@ -240,6 +258,10 @@ class Capture implements Interceptor {
     if (this.#state === "open") this.#cut();
     return this.#own.destroy.call(this.#response, error);
   }
+}
+
+function isSendable(status: number, message: string | undefined): boolean {
+  return status >= 100 && status <= 999 && !/[^\t\x20-\x7e\x80-\xff]/.test(message ?? "");
 }
 
 function isChunk(chunk: unknown): chunk is string | Uint8Array {

@@ -10,13 +10,13 @@ import { isIntercepted } from "./stand-before.js";
  * Takes one request through a mount: answers it, or calls `handle`, whose answer is captured where there is a run.
  * For adapters of frameworks that write to Node's own response.
  *
- * `fail` is called with what the application's own `scope` or `fingerprint` function threw.
+ * `fail` is called with what the application's own `scope` or `fingerprint` function threw; always an error.
  */
 export function intercept<Request extends IncomingMessage>(
   mount: Mount<Request>,
   request: Request,
   response: ServerResponse,
-  fail: (error: unknown) => void,
+  fail: (error: Error) => void,
   handle: (run?: Run) => unknown,
 ): void {
   const act = (verdict: Verdict): unknown => {
@@ -37,5 +37,11 @@ export function intercept<Request extends IncomingMessage>(
   const verdict = mount.attempt(factsOf(request));
   if (!(verdict instanceof Promise)) return void act(verdict);
   outliveConnection(request);
-  verdict.then(act).catch(fail);
+  verdict.then(act).catch((thrown: unknown) => fail(errorOf(thrown)));
+}
+
+/** A framework may take what is no error for none, or for a word of its own, and call the handler without its key. */
+function errorOf(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  return new Error("scope or fingerprint threw what is no error", { cause: thrown });
 }

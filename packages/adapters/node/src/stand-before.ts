@@ -7,8 +7,9 @@ import type { ServerResponse } from "node:http";
 
 /** What receives the calls that a response gets. */
 export interface Interceptor extends Record<(typeof METHODS)[number], (...given: never[]) => unknown> {
-  /** Whether the response says of itself what it says when it was sent. */
-  readonly looksSent: boolean;
+  /** Whether the response says of itself what it says when its head, or the whole of it, was sent. */
+  readonly headersSent: boolean;
+  readonly writableEnded: boolean;
 }
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "destroy", "emit"] as const;
@@ -62,7 +63,7 @@ function interceptedGetter(prototype: object, name: (typeof GETTERS)[number]): P
   return {
     configurable: true,
     get(this: Intercepted) {
-      return this[INTERCEPTOR]?.looksSent || Reflect.get(prototype, name, this);
+      return this[INTERCEPTOR]?.[name] || Reflect.get(prototype, name, this);
     },
   };
 }
