@@ -21,5 +21,5 @@ export function manifestOf(folder) {
 }
 
 function rank(folder) {
-  return ["core", "conformance", "node"].indexOf(folder.split(/[\\/]/).at(-1)) + 1 || 9;
+  return ["core", "conformance", "node", "fetch"].indexOf(folder.split(/[\\/]/).at(-1)) + 1 || 9;
 }

@@ -13,6 +13,9 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "packages/conformance": ["@onceover/core", "fast-check", "vitest", "node:*"],
   "packages/adapters/node": ["@onceover/core", "node:*"],
   "packages/adapters/express": ["@onceover/core", "@onceover/node", "express"],
+  "packages/adapters/fastify": ["@onceover/core", "@onceover/node", "fastify", "fastify-plugin", "node:*"],
+  "packages/adapters/fetch": ["@onceover/core"],
+  "packages/adapters/hono": ["@onceover/core", "@onceover/fetch", "hono"],
   "packages/stores/lmdb": ["@onceover/core", "lmdb", "node:*"],
   "packages/stores/redis": ["@onceover/core", "ioredis", "node:*"],
 };
@@ -85,8 +88,8 @@ describe("the house", () => {
     }
   });
 
-  it("core names no runtime's own globals", () => {
-    for (const file of sources("packages/core")) {
+  it("what runs on the edge names no runtime's own globals", () => {
+    for (const file of ["packages/core", "packages/adapters/fetch", "packages/adapters/hono"].flatMap(sources)) {
       const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       expect(code, file).not.toMatch(/\b(?:Buffer|require|__dirname|setImmediate)\b|(?<![.{]\s*)\bprocess\./);
     }
@@ -106,7 +109,9 @@ describe("the house", () => {
   });
 
   it("adapters decide nothing about keys, pins or states", () => {
-    for (const file of [...sources("packages/adapters/node"), ...sources("packages/adapters/express")]) {
+    for (const file of Object.keys(TABLE)
+      .filter((folder) => folder.includes("/adapters/"))
+      .flatMap(sources)) {
       const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       expect(code, file).not.toMatch(/idempotency-key|fingerprint|storeKey|acquire|"running"|"unknown"|"done"/i);
     }

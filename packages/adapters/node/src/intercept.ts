@@ -42,6 +42,6 @@ export function intercept<Request extends IncomingMessage>(
 
 /** A framework may take what is no error for none, or for a word of its own, and call the handler without its key. */
 function errorOf(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  return new Error("scope or fingerprint threw what is no error", { cause: thrown });
+  if (typeof thrown === "object" && thrown !== null) return thrown as Error;
+  return new Error(`a function given to the mount threw ${String(thrown)}`, { cause: thrown });
 }

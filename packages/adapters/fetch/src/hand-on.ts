@@ -1,0 +1,70 @@
+import type { Once } from "@onceover/core";
+import type { TakenBody } from "./body.js";
+
+/** A request as a handler gets it: `once` is there for a request that carries an idempotency key. */
+export type OnceoverRequest<Incoming extends Request = Request> = Incoming & { readonly once?: Once };
+
+const handedOn = new WeakSet<Request>();
+
+/** Whether a mount further out has claimed this request's key: where a request passes several, the first one counts. */
+export function isHandedOn(request: Request): boolean {
+  return handedOn.has(request);
+}
+
+/**
+ * The request for a handler whose run was begun: a real `Request`, which `fetch` takes, with the body that was read
+ * for the fingerprint, and a signal of its own. A client that hangs up does not abort the run, so it must not abort what
+ * the handler passes the signal to either.
+ */
+export function handOn<Incoming extends Request>(
+  request: Incoming,
+  { bytes }: TakenBody,
+  once: Once,
+): OnceoverRequest<Incoming> {
+  const body = bytes?.length === 0 ? null : bytes;
+  const isWhole = body !== undefined || !request.bodyUsed;
+  const next =
+    isWhole && isNative(request) ? new Request(request, { signal: null, ...given(body) }) : copyOf(request, body);
+  // A validator before us may have kept it in another spelling.
+  if (bytes !== undefined && next.headers.has("content-length")) {
+    next.headers.set("content-length", String(bytes.length));
+  }
+  for (const name of extrasOf(Object.getPrototypeOf(request))) {
+    Object.defineProperty(next, name, { get: () => Reflect.get(request, name), configurable: true });
+  }
+  Object.defineProperty(next, "once", { value: once, configurable: true });
+  handedOn.add(next);
+  // The members that a platform's own kind of request has beside the standard ones were given just now.
+  return next as OnceoverRequest<Incoming>;
+}
+
+function isNative(request: Request): boolean {
+  return Object.getPrototypeOf(request) === Request.prototype;
+}
+
+/** `duplex` says, where a body is streamed, that the answer need not wait for its end. */
+function given(body: RequestInit["body"] | undefined): RequestInit {
+  if (body === undefined) return {};
+  return body instanceof ReadableStream ? { body, duplex: "half" } : { body };
+}
+
+/** Of a subclass, or what only looks like a `Request`, or of one whose body is gone: no constructor would take those. */
+function copyOf(request: Request, body: Uint8Array<ArrayBuffer> | null | undefined): Request {
+  const { url, method, headers } = request;
+  const source = body === undefined && !request.bodyUsed ? request.body : body;
+  return new Request(url, { method, headers, signal: null, ...given(source) });
+}
+
+const extras = new WeakMap<object, readonly string[]>();
+
+/** What a platform's own kind of request has beside the standard members, such as Next's `nextUrl` and `cookies`. */
+function extrasOf(prototype: object): readonly string[] {
+  const known = extras.get(prototype);
+  if (known !== undefined) return known;
+  const names: string[] = [];
+  for (let at: object | null = prototype; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
+    names.push(...Object.getOwnPropertyNames(at).filter((name) => !(name in Request.prototype)));
+  }
+  extras.set(prototype, names);
+  return names;
+}

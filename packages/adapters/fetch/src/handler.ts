@@ -1,0 +1,69 @@
+import { type MountOptions, type Onceover, problemAnswer, type Run } from "@onceover/core";
+import { contextAmong, keepAlive } from "./alive.js";
+import { toResponse } from "./answer.js";
+import { takeBody } from "./body.js";
+import { capture, type Outgoing } from "./capture.js";
+import { detachOn } from "./detached.js";
+import { factsOf } from "./facts.js";
+import { handOn, isHandedOn, type OnceoverRequest } from "./hand-on.js";
+
+/** A fetch handler; `rest` is whatever the runtime adds, such as `env` and `ctx`. */
+export type OnceoverHandler<Incoming extends Request, Rest extends readonly unknown[]> = (
+  request: OnceoverRequest<Incoming>,
+  ...rest: Rest
+) => Response | Promise<Response>;
+
+/**
+ * Makes a fetch handler idempotent: Workers, `Deno.serve`, `Bun.serve`, Next.js route handlers.
+ *
+ * `request.once` is the run; it is absent where the request carries no key, and then request and answer pass untouched.
+ * What the handler throws for a request that carries a key becomes a 500 problem and the event `handler-failed`; for any
+ * other request nothing is changed. What `scope` and `fingerprint` functions throw rejects; no key is claimed then. A
+ * `waitUntil` among the arguments keeps the runtime at work until the run is recorded.
+ *
+ * @throws {TypeError} that names the option, its rule and the value.
+ * @example
+ * export default {
+ *   fetch: withOnceover(once, async (request, env, ctx) => {
+ *     return Response.json(await charge(env, request.once?.effectKey("charge")), { status: 201 });
+ *   }),
+ * };
+ */
+export function withOnceover<Incoming extends Request, Rest extends readonly unknown[]>(
+  once: Onceover<Request>,
+  handler: OnceoverHandler<Incoming, Rest>,
+  options?: MountOptions<Request>,
+): (request: Incoming, ...rest: Rest) => Promise<Response> {
+  const mount = once.mount(options);
+  return async function onceover(request, ...rest) {
+    if (isHandedOn(request)) return handler(request, ...rest);
+    const body = takeBody(request);
+    const verdict = await mount.attempt(factsOf<Request>(request, body, request));
+    switch (verdict.action) {
+      case "pass":
+        return handler(request, ...rest);
+      case "answer":
+        return toResponse(verdict.answer);
+      case "run": {
+        const run = keepAlive(once, verdict.run, contextAmong(rest));
+        const call = async () => handler(handOn(request, body, run.once), ...rest);
+        return answerOf(run, call, { clientGone: request.signal });
+      }
+      // no default
+    }
+  };
+}
+
+/** The answer of a handler that was called for a run; a failure is answered, and recorded, as a 500 problem. */
+export async function answerOf(run: Run, call: () => Promise<Response>, outgoing: Outgoing): Promise<Response> {
+  const attend = detachOn(outgoing.clientGone, run.cut);
+  try {
+    const response = await call();
+    return await capture(run, response, outgoing);
+  } catch (error) {
+    run.failed(error);
+    return capture(run, toResponse(problemAnswer("handler-failed")), outgoing);
+  } finally {
+    attend();
+  }
+}

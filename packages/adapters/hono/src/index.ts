@@ -1,0 +1,1 @@
+export { type OnceoverVariables, onceover } from "./middleware.js";

@@ -1,0 +1,93 @@
+import type { HeaderLine, MountOptions, Once, Onceover, Run } from "@onceover/core";
+import {
+  answerOf,
+  contextAmong,
+  factsOf,
+  handOn,
+  keepAlive,
+  type TakenBody,
+  takeBody,
+  toResponse,
+} from "@onceover/fetch";
+import type { Context, MiddlewareHandler, Next } from "hono";
+import { keptBody } from "./kept-body.js";
+
+/** What `c.get("once")` gives: this run of the request's idempotency key; absent where the request carries none. */
+export interface OnceoverVariables {
+  once?: Once;
+}
+
+/**
+ * Makes a Hono application or route idempotent: `app.use(onceover(once))` behind authentication, before or after
+ * validators. Where a request passes several mounts, the first one counts.
+ *
+ * What `scope` and `fingerprint` functions throw goes to the application's `onError`; no key is claimed then. So does what a
+ * handler throws; the answer made of it is recorded like any other.
+ *
+ * @throws {TypeError} that names the option, its rule and the value.
+ * @example
+ * app.post("/payments", onceover(once, { required: true }), async (c) => {
+ *   return c.json(await charge(await c.req.json(), c.get("once")?.effectKey("charge")), 201);
+ * });
+ */
+export function onceover(
+  once: Onceover<Context>,
+  options?: MountOptions<Context>,
+): MiddlewareHandler<{ Variables: OnceoverVariables }> {
+  const mount = once.mount(options);
+  return async function onceover(c, next) {
+    if (c.get("once") !== undefined) return next();
+    const body = takeBody(c.req.raw, () => keptBody(c.req));
+    const verdict = await mount.attempt(factsOf<Context>(c.req.raw, body, c));
+    switch (verdict.action) {
+      case "pass":
+        return next();
+      case "answer":
+        return replace(c, toResponse(verdict.answer, linesBefore(c)));
+      case "run":
+        return runOn(c, next, body, keepAlive(once, verdict.run, contextAmong(contexts(c))));
+      // no default
+    }
+  };
+}
+
+async function runOn(
+  c: Context<{ Variables: OnceoverVariables }>,
+  next: Next,
+  body: TakenBody,
+  run: Run,
+): Promise<void> {
+  const outgoing = { already: linesBefore(c), clientGone: c.req.raw.signal };
+  c.req.raw = handOn(c.req.raw, body, run.once);
+  c.set("once", run.once);
+  replace(c, await answerOf(run, () => answered(c, next, run), outgoing));
+}
+
+/** What the application answers, its error handling included. */
+async function answered(c: Context, next: Next, run: Run): Promise<Response> {
+  await next();
+  if (!c.finalized) throw new TypeError("the handler returned no Response");
+  // An exception may be the application's way of saying 401.
+  if (c.error !== undefined && c.res.status >= 500) run.failed(c.error);
+  return c.res;
+}
+
+/** The fields that stand before the handler is called; `c.res` would show them, too, but change what they become. */
+function linesBefore(c: Context): HeaderLine[] {
+  return [...c.newResponse(null).headers];
+}
+
+/** A response that is put in the place of another one inherits its fields. */
+function replace(c: Context, response: Response): void {
+  c.res = undefined;
+  c.res = response;
+}
+
+/** Where there is no execution context, asking for it throws: on Node, and in tests. */
+function contexts(c: Context): readonly unknown[] {
+  try {
+    return [c.executionCtx];
+  } catch {
+    return [];
+  }
+}

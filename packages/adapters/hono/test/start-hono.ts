@@ -1,0 +1,99 @@
+import { createAdaptorServer } from "@hono/node-server";
+import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
+import { createOnceover, type Onceover } from "@onceover/core";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { ContentfulStatusCode, RedirectStatusCode } from "hono/utils/http-status";
+import { type OnceoverVariables, onceover } from "../src/index.js";
+
+type Env = { Variables: OnceoverVariables & { parsed?: unknown } };
+
+/** Serves the suite's routes on Hono, on Node's own server. */
+export function startHono({ instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
+  const once = createOnceover<Context>({ ...instance, scope: (c) => scope((name) => c.req.header(name)) });
+  const app = new Hono<Env>();
+  app.onError((_error, c) => c.text("it failed", 500));
+  for (const route of routes) app.route(route.router ?? "/", routed(once, route));
+  return listen(app);
+}
+
+/** Serves an application on a free port. */
+export async function listen(app: { fetch: Hono["fetch"] }): Promise<AdapterServer> {
+  const server = createAdaptorServer({ fetch: app.fetch });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    close() {
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function routed(
+  once: Onceover<Context>,
+  { path, options, bodyParser, headersBefore, handler }: AdapterRoute,
+): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use(path, async (c, next) => {
+    for (const [name, value] of headersBefore?.() ?? []) c.header(name, value);
+    await next();
+  });
+  if (bodyParser === "before") app.use(path, parse);
+  app.use(path, onceover(once, options));
+  if (bodyParser === "after") app.use(path, parse);
+  app.all(path, async (c) => {
+    const body = async () =>
+      bodyParser === undefined
+        ? Buffer.from(await c.req.arrayBuffer()).toString("latin1")
+        : JSON.stringify(c.get("parsed"));
+    return respond(c, await handler({ once: c.get("once"), body }));
+  });
+  return app;
+}
+
+/** Reads the body as validators do. */
+const parse: MiddlewareHandler<Env> = async (c, next) => {
+  const isForm = c.req.header("content-type") === "application/x-www-form-urlencoded";
+  c.set("parsed", isForm ? await c.req.parseBody() : await c.req.json());
+  await next();
+};
+
+function respond(c: Context, reply: Reply): Response {
+  if (reply.how === "node" || reply.how === "file") throw new Error(`${reply.how} needs a capability`);
+  if (reply.how === "redirect") return c.redirect(reply.location, reply.status as RedirectStatusCode);
+  for (const [name, value] of reply.headers) c.header(name, value, { append: true });
+  // The suite's statuses are numbers to whatever framework.
+  const status = reply.status as ContentfulStatusCode;
+  switch (reply.how) {
+    case "json":
+      return c.newResponse(JSON.stringify(reply.value), status, { "Content-Type": "application/json" });
+    case "send":
+      return c.newResponse(new Uint8Array(reply.body), status);
+    case "empty":
+      return c.newResponse(null, status);
+    case "write":
+      return c.newResponse(written(reply.source), status);
+    case "pipe":
+      return c.newResponse(ReadableStream.from(reply.source), status);
+    // no default
+  }
+}
+
+/** A stream that is written to at its source's pace, as those of token generators are. */
+function written(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  void write(source, writer);
+  return readable;
+}
+
+async function write(source: AsyncIterable<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>) {
+  try {
+    for await (const chunk of source) await writer.write(chunk);
+    await writer.close();
+  } catch (error) {
+    await writer.abort(error);
+  }
+}
