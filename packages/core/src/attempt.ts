@@ -2,6 +2,7 @@
 
 import { within } from "./background.js";
 import { claim } from "./claim.js";
+import { LONGEST_WAIT_MS } from "./decide.js";
 import type { RequestFacts } from "./facts.js";
 import { fingerprintOf } from "./fingerprint.js";
 import type { Flight } from "./flight.js";
@@ -10,9 +11,6 @@ import type { MaybePromise } from "./platform.js";
 import type { ProblemDetail } from "./problem.js";
 import { SHARED_SCOPE, scopeParts, storeKey } from "./scope.js";
 import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
-
-/** How long a duplicate waits for the first run's answer, in milliseconds. */
-export const LONGEST_WAIT_MS = 10_000;
 
 const PASS: Verdict = { action: "pass" };
 

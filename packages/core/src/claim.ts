@@ -5,7 +5,7 @@
 
 import type { Answer } from "./answer.js";
 import { sleep } from "./background.js";
-import { type Decision, decide, pauseMs } from "./decide.js";
+import { type Decision, decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
 import { OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
 import type { Flight } from "./flight.js";
@@ -249,7 +249,7 @@ function storeDown<Request>(
 async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): Promise<Answer | undefined> {
   const { shell, settings } = mount;
   const { key, fingerprint } = arrival;
-  const deadlineMs = shell.platform.monotonicMs() + STAND_IN_MS;
+  const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
   for (let looks = 0; ; looks += 1) {
     const asked = await ask(shell, "read", key, (store) => store.read(key));
     if (asked.outcome === "failed") return refuse(shell, "outcome-unknown", {}, key).answer;
@@ -262,9 +262,6 @@ async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<R
     await sleep(shell.platform, pauseMs(looks, leftMs));
   }
 }
-
-/** How long the client of a run that lost its key waits for the other run, in milliseconds. */
-const STAND_IN_MS = 10_000;
 
 function standInAnswer<Request>(
   { shell }: MountContext<Request>,

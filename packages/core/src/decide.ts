@@ -41,6 +41,9 @@ export function decideEnding(status: number, effects: "once" | "repeatable"): En
   return effects === "repeatable" && status >= 500 ? "abandon" : "complete";
 }
 
+/** How long an arrival waits for the answer of another run, in milliseconds. */
+export const LONGEST_WAIT_MS = 10_000;
+
 /** First and longest pause between two looks at a run in another process. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 250;

@@ -1,6 +1,7 @@
 import { createAdaptorServer } from "@hono/node-server";
 import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
+import { written } from "@onceover/test/written";
 import { type OnceoverRequest, withOnceover } from "../src/index.js";
 
 type Fetch = (request: Request) => Promise<Response>;
@@ -74,22 +75,5 @@ export function respond(reply: Reply): Response {
     case "pipe":
       return new Response(ReadableStream.from(reply.source), init);
     // no default
-  }
-}
-
-/** A stream that is written to at its source's pace, as those of token generators are. */
-function written(source: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const writer = writable.getWriter();
-  void write(source, writer);
-  return readable;
-}
-
-async function write(source: AsyncIterable<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>) {
-  try {
-    for await (const chunk of source) await writer.write(chunk);
-    await writer.close();
-  } catch (error) {
-    await writer.abort(error);
   }
 }
