@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { createOnceover, memoryStore } from "@onceover/core";
 import { onceover } from "@onceover/express";
 import express from "express";
@@ -8,7 +7,7 @@ const once = createOnceover({ service: "payments", revision: "r1", store: memory
 
 export const app = express();
 app.post("/payments", onceover(once, { required: true }), express.json(), (request, response) => {
-  response.status(201).json({ payment: randomUUID(), amount: request.body.amount });
+  response.status(201).json({ payment: crypto.randomUUID(), amount: request.body.amount });
 });
 
 if (import.meta.filename === process.argv[1]) app.listen(3000, () => console.log("http://localhost:3000/payments"));

@@ -10,6 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), "onceover-ci-"));
 const countsFile = join(folder, "counts.json");
 const STEPS = [
   ["types", ["node_modules/typescript/bin/tsc", "--noEmit"]],
+  ["types where decorators stand", ["node_modules/typescript/bin/tsc", "-p", "examples/nestjs"]],
   ["lint", ["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings", "."]],
   ["build", ["scripts/build.mjs"]],
   ["packages", ["scripts/check.mjs"]],

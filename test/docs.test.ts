@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { PROBLEMS } from "@onceover/core";
 import { describe, expect, it } from "vitest";
@@ -20,15 +20,35 @@ describe("docs/errors.md", () => {
 });
 
 describe("README.md", () => {
-  it("shows the example that the tests run, line by line", () => {
-    expect(read("README.md")).toContain(`\`\`\`ts\n${read("examples/express-payments.ts").trimEnd()}\n\`\`\``);
+  const shown = [...read("README.md").matchAll(/<!-- (\S+), run by a test -->\n```ts\n([\s\S]*?)\n```/g)];
+
+  it("shows each framework by an example", () => {
+    expect(shown.map(([, path]) => path)).toEqual([
+      "examples/express-payments.ts",
+      "examples/fastify-orders.ts",
+      "examples/hono-edge.ts",
+      "examples/next-route-handler.ts",
+      "examples/nestjs/payments.ts",
+    ]);
   });
 
-  it.each(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/guarantees.md", "docs/wire.md", "docs/errors.md"])(
-    "%s links only to files that are there",
-    (path) => {
-      const links = [...read(path).matchAll(/\]\(((?!https?:)[^)#]+)/g)].map(([, to = ""]) => join(dirname(path), to));
-      expect(links.filter((to) => !existsSync(join(root, to)))).toEqual([]);
+  it.each(shown.map(([, path = "", code = ""]) => [path, code]))(
+    "shows %s as it is run, in ten lines",
+    (path, code) => {
+      expect(`\n${read(path)}`).toContain(`\n${code}\n`);
+      expect(code.split("\n").filter((line) => line.trim() !== "").length).toBeLessThanOrEqual(10);
     },
   );
+});
+
+const pages = ["docs", "examples", "bench", "packages"]
+  .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((path) => `${folder}/${path}`))
+  .concat(readdirSync(root))
+  .filter((path) => path.endsWith(".md") && !path.includes("node_modules/"));
+
+describe("every page", () => {
+  it.each(pages)("%s links only to files that are there", (path) => {
+    const links = [...read(path).matchAll(/\]\(((?!https?:)[^)#]+)/g)].map(([, to = ""]) => join(dirname(path), to));
+    expect(links.filter((to) => !existsSync(join(root, to)))).toEqual([]);
+  });
 });
