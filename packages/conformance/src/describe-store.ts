@@ -5,6 +5,7 @@ import { RACE_CASES } from "./store-cases-race.js";
 import { RECORD_CASES } from "./store-cases-record.js";
 import { RUN_CASES } from "./store-cases-run.js";
 import { UNKNOWN_CASES } from "./store-cases-unknown.js";
+import { WATCH_CASES } from "./store-cases-watch.js";
 import type { StoreCase, StoreSuite } from "./store-harness.js";
 
 const CASE_TIMEOUT_MS = 60_000;
@@ -16,6 +17,7 @@ export const STORE_CASES: readonly StoreCase[] = [
   ...RECORD_CASES,
   ...UNKNOWN_CASES,
   ...RACE_CASES,
+  ...WATCH_CASES,
   ...MODEL_CASES,
 ];
 
@@ -42,6 +44,7 @@ export function describeStore(name: string, suite: StoreSuite): void {
 export function storeCases({ openSmall, capabilities }: StoreSuite): readonly StoreCase[] {
   return STORE_CASES.filter(({ needs }) => {
     if (needs === "reopen") return capabilities.durable;
+    if (needs === "watch") return capabilities.watches ?? false;
     return needs === "small" ? openSmall !== undefined : true;
   });
 }

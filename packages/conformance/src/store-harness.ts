@@ -23,6 +23,8 @@ export interface StoreCapabilities {
   readonly tier: Tier;
   /** Whether records survive `reopen()`. */
   readonly durable: boolean;
+  /** Whether the store tells of changes by `watch`. @default false */
+  readonly watches?: boolean;
   /**
    * The largest record the store takes, in bytes; a service behind a size limit of its own has less to offer.
    * @default 1_048_576
@@ -46,7 +48,7 @@ export interface StoreSuite {
 export interface StoreCase {
   readonly rule: string;
   /** Left out where the suite cannot offer it. */
-  readonly needs?: "reopen" | "small";
+  readonly needs?: "reopen" | "small" | "watch";
   /** Rejects where the store breaks the rule. The caller closes the harness. */
   run(harness: StoreHarness, capabilities: StoreCapabilities): Promise<void>;
 }

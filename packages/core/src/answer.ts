@@ -59,9 +59,14 @@ export function isReplayed(name: string, more: ReadonlySet<string>): boolean {
   return lower.startsWith("x-") && !NEVER_REPLAYED.test(lower) && !CONTROL.test(lower);
 }
 
-/** The answer a retry is sent: the recorded one, marked as a replay, and not to be cached unless the first one could be. */
+/** The answer a retry is sent: the recorded one, marked as a replay. */
 export function replayAnswer({ status, headers, chunks }: AnswerRecord): Answer {
+  return { status, headers: markedAsReplay(headers), chunks };
+}
+
+/** The fields of an answer that is sent again: not to be cached unless the first one could be. */
+export function markedAsReplay(headers: readonly HeaderLine[]): readonly HeaderLine[] {
   const marked: HeaderLine[] = [...headers, ["Idempotency-Replayed", "true"]];
   if (!headers.some(([name]) => name.toLowerCase() === "cache-control")) marked.push(["Cache-Control", "no-store"]);
-  return { status, headers: marked, chunks };
+  return marked;
 }

@@ -1,18 +1,22 @@
 /** One arrival of a key: from its header to the question who, in this process, asks the store about it. */
 
-import { within } from "./background.js";
 import { claim } from "./claim.js";
 import { LONGEST_WAIT_MS } from "./decide.js";
 import type { RequestFacts } from "./facts.js";
 import { fingerprintOf } from "./fingerprint.js";
-import type { Flight } from "./flight.js";
+import type { Flight, Landing } from "./flight.js";
 import { parseKey } from "./key.js";
-import type { MaybePromise } from "./platform.js";
+import { after, type MaybePromise } from "./platform.js";
 import type { ProblemDetail } from "./problem.js";
+import { afterEvent } from "./resume.js";
 import { SHARED_SCOPE, scopeParts, storeKey } from "./scope.js";
-import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
+import type { Shell } from "./shell.js";
+import { type Arrival, inFlight, join, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
 
 const PASS: Verdict = { action: "pass" };
+
+/** How long a leader that seems dead is waited for, in milliseconds: a process that was paused hears its timers first. */
+const DOUBT_MS = 500;
 
 /** Judges one arrival. Rejects only with what the application's own `scope` or `fingerprint` function threw. */
 export function attempt<Request>(mount: MountContext<Request>, facts: RequestFacts<Request>): MaybePromise<Verdict> {
@@ -34,53 +38,109 @@ function missing(keyHeader: string): ProblemDetail {
   return { detail: `Send ${keyHeader}: one value for one intended effect, the same in each retry.` };
 }
 
-/** Finds out whose key it is and what it stands for; nothing is asked of the store before that is clear. */
-async function identify<Request>(
+/**
+ * Finds out whose key it is and what it stands for; nothing is asked of the store before that is clear. What is known at
+ * once costs no turn of the event loop.
+ */
+function identify<Request>(
   mount: MountContext<Request>,
   facts: RequestFacts<Request>,
   idempotencyKey: string,
-): Promise<Verdict> {
+): MaybePromise<Verdict> {
   const { shell, settings } = mount;
   const { sha256 } = shell.platform;
-  const scope = settings.scope === SHARED_SCOPE ? [] : scopeParts(await settings.scope(facts.request));
-  if (scope === undefined) return refuse(shell, "scope-missing");
-  const made = await fingerprintOf(facts, settings.fingerprint, settings.maxBodyBytes, sha256);
-  if (made.outcome === "refused") return refuse(shell, made.code, { detail: made.detail });
-  const key = await storeKey(sha256, shell.service, scope, idempotencyKey);
-  const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
-  return contend(mount, { facts, idempotencyKey, key, fingerprint: made.fingerprint, deadlineMs });
-}
-
-/** Looks into the cache, follows whoever leads, or leads; again, where what it followed came to nothing. */
-async function contend<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): Promise<Verdict> {
-  const { cache, flights, platform } = mount.shell;
-  for (;;) {
-    const cached = cache.get(arrival.key, platform.monotonicMs());
-    if (cached !== undefined) return replay(mount.shell, arrival, cached.record, "cache", cached.replay);
-    const flight = flights.get(arrival.key);
-    if (flight === undefined) return lead(mount, arrival);
-    const verdict = await follow(mount, arrival, flight);
-    if (verdict !== "again") return verdict;
+  try {
+    return after(scopeOf(settings, facts.request), (scope) => {
+      if (scope === undefined) return refuse(shell, "scope-missing");
+      return after(fingerprintOf(facts, settings.fingerprint, settings.maxBodyBytes, sha256), (made) => {
+        if (made.outcome === "refused") return refuse(shell, made.code, { detail: made.detail });
+        return after(storeKey(sha256, shell.service, scope, idempotencyKey), (key) => {
+          const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
+          const lastEventId = settings.resumeEvents ? (facts.header("last-event-id")[0] ?? "") : "";
+          const { fingerprint } = made;
+          return arrive(mount, { facts, idempotencyKey, key, scope, fingerprint, deadlineMs, lastEventId });
+        });
+      });
+    });
+  } catch (error) {
+    // A function of the application's own that throws at once is one that rejects.
+    return Promise.reject(error);
   }
 }
 
-/** Shares what the leader of the flight finds out. */
+function scopeOf<Request>(
+  { scope }: Pick<MountContext<Request>["settings"], "scope">,
+  request: Request,
+): MaybePromise<readonly string[] | undefined> {
+  return scope === SHARED_SCOPE ? [] : after(scope(request), scopeParts);
+}
+
+function arrive<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): MaybePromise<Verdict> {
+  const verdict = contend(mount, arrival);
+  const { lastEventId } = arrival;
+  return lastEventId === "" ? verdict : after(verdict, (found) => resume(lastEventId, found));
+}
+
+/** Leaves out of an answer what the client has seen of it. */
+function resume(lastEventId: string, verdict: Verdict): Verdict {
+  if (verdict.action !== "answer") return verdict;
+  const { answer } = verdict;
+  return { action: "answer", answer: { ...answer, chunks: afterEvent(answer.headers, answer.chunks, lastEventId) } };
+}
+
+/** Looks into the cache, leads, or follows whoever leads; again, where what it followed came to nothing. */
+function contend<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): MaybePromise<Verdict> {
+  const { cache, flights, platform } = mount.shell;
+  const cached = cache.get(arrival.key, platform.monotonicMs());
+  if (cached !== undefined) return replay(mount.shell, arrival, cached.record, "cache", cached.replay);
+  const flight = flights.get(arrival.key);
+  return flight === undefined ? lead(mount, arrival) : followInTurn(mount, arrival, flight);
+}
+
+/** Follows, unless too many do already. */
+async function followInTurn<Request>(
+  mount: MountContext<Request>,
+  arrival: Arrival<Request>,
+  flight: Flight,
+): Promise<Verdict> {
+  const { shell, settings } = mount;
+  const leave = shell.waiters.enter(arrival.key, arrival.scope, settings);
+  if (leave === undefined) return inFlight(shell, arrival.key, flight.leaseLeftMs);
+  const verdict = await follow(mount, arrival, flight, leave);
+  // One who joined goes on holding its place until the stream is over.
+  if (verdict === "again" || verdict.action !== "join") leave();
+  return verdict === "again" ? await contend(mount, arrival) : verdict;
+}
+
+/** Shares what the leader of the flight finds out, as soon as there is something to share. */
 async function follow<Request>(
   { shell, settings }: MountContext<Request>,
   arrival: Arrival<Request>,
   flight: Flight,
+  leave: () => void,
 ): Promise<Verdict | "again"> {
-  const leftMs = () => arrival.deadlineMs - shell.platform.monotonicMs();
-  const stage = await within(shell.platform, flight.claimed, leftMs());
-  if (stage === undefined) return inFlight(shell, arrival.key, flight.leaseLeftMs);
-  if (stage !== "over") {
-    if (flight.fingerprint !== arrival.fingerprint) return refuse(shell, "key-reused", {}, arrival.key);
-    if (settings.inFlight === "reject") return inFlight(shell, arrival.key, flight.leaseLeftMs);
+  for (let isInDoubt = false; ; ) {
+    if (flight.landing !== undefined) return share(shell, arrival, flight.landing);
+    if (flight.stage !== undefined) {
+      if (flight.fingerprint !== arrival.fingerprint) return refuse(shell, "key-reused", {}, arrival.key);
+      if (settings.inFlight === "reject") return inFlight(shell, arrival.key, flight.leaseLeftMs);
+    }
+    const joined = join(shell, arrival, flight, leave);
+    if (joined !== undefined) return joined;
+    const leftMs = arrival.deadlineMs - shell.platform.monotonicMs();
+    if (leftMs <= 0) return inFlight(shell, arrival.key, flight.leaseLeftMs);
+    const isSilent = flight.silenceLeftMs <= 0;
+    if (isSilent && isInDoubt) {
+      flight.leave();
+      return "again";
+    }
+    isInDoubt = isSilent;
+    await flight.news(Math.min(leftMs, isSilent ? DOUBT_MS : flight.silenceLeftMs));
   }
-  const landing = await within(shell.platform, flight.landed, leftMs());
-  switch (landing?.outcome) {
-    case undefined:
-      return inFlight(shell, arrival.key, flight.leaseLeftMs);
+}
+
+function share<Request>(shell: Shell, arrival: Arrival<Request>, landing: Landing): Verdict | "again" {
+  switch (landing.outcome) {
     case "answer":
       return replay(shell, arrival, landing.record, "run");
     case "refused":

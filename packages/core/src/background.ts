@@ -14,11 +14,14 @@ export interface Background {
 }
 
 const MAX_TASKS = 1000;
+/** Stores have deadlines well below it. */
+const LONGEST_ATTEMPT_MS = 10_000;
 
 /** An empty list of tasks. */
 export function createBackground(platform: Platform): Background {
   let busy = 0;
-  let tasks = 0;
+  /** When each task is over at the latest: a platform may have ended one without a word. */
+  const tasks = new Set<{ readonly untilMs: number }>();
   let waiting: (() => void)[] = [];
 
   function enter(): () => void {
@@ -45,13 +48,16 @@ export function createBackground(platform: Platform): Background {
   return {
     enter,
     async retry(pausesMs, attempt) {
-      if (tasks >= MAX_TASKS) return "given-up";
-      tasks += 1;
+      const nowMs = platform.monotonicMs();
+      for (const task of tasks) if (task.untilMs < nowMs) tasks.delete(task);
+      if (tasks.size >= MAX_TASKS) return "given-up";
+      const task = { untilMs: nowMs + pausesMs.reduce((sum, pauseMs) => sum + pauseMs + LONGEST_ATTEMPT_MS, 0) };
+      tasks.add(task);
       const leave = enter();
       try {
         return await retry(pausesMs, attempt);
       } finally {
-        tasks -= 1;
+        tasks.delete(task);
         leave();
       }
     },
@@ -62,17 +68,4 @@ export function createBackground(platform: Platform): Background {
 /** Resolves after `ms`. */
 export function sleep(platform: Platform, ms: number): Promise<void> {
   return new Promise((wake) => platform.timer(ms, wake));
-}
-
-/** The promise's value, or `undefined` once `ms` have passed. */
-export async function within<T>(platform: Platform, promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let cancel = () => {};
-  const late = new Promise<undefined>((wake) => {
-    cancel = platform.timer(Math.max(0, ms), () => wake(undefined));
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    cancel();
-  }
 }

@@ -3,7 +3,7 @@
  * fresh multipart boundary, for members in another order, and on either side of a body parser.
  */
 
-import canonicalize from "canonicalize";
+import { canonicalJson } from "./canonical-json.js";
 import type { BodyFacts } from "./facts.js";
 
 /** What a body stands for: a text that is digested together with the request line, or bytes that are digested alone. */
@@ -33,10 +33,10 @@ export interface MediaType {
 /** Reads a `Content-Type` as far as canonical forms need it. */
 export function parseMediaType(contentType: string): MediaType {
   const semicolon = contentType.indexOf(";");
-  const essence = (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
-  const parameters = semicolon === -1 ? "" : contentType.slice(semicolon);
+  if (semicolon === -1) return { essence: contentType.trim().toLowerCase(), charset: "", boundary: "" };
+  const parameters = contentType.slice(semicolon);
   return {
-    essence,
+    essence: contentType.slice(0, semicolon).trim().toLowerCase(),
     charset: parameter(parameters, "charset").toLowerCase(),
     boundary: parameter(parameters, "boundary"),
   };
@@ -91,9 +91,11 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
+const utf8 = new TextDecoder();
+
 function decode(bytes: Uint8Array, charset: string): string | undefined {
   try {
-    return new TextDecoder(charset || "utf-8").decode(bytes);
+    return (charset === "" || charset === "utf-8" ? utf8 : new TextDecoder(charset)).decode(bytes);
   } catch {
     return undefined;
   }
@@ -116,7 +118,7 @@ function jsonText(text: string | undefined): CanonicalBody | undefined {
 /** Throws nothing: a value nested deeper than the stack, or one JSON has no word for, has no canonical form. */
 function json(value: unknown): CanonicalBody | undefined {
   try {
-    const text = canonicalize(value);
+    const text = canonicalJson(value);
     return text === undefined ? undefined : { form: "json", text };
   } catch {
     return undefined;

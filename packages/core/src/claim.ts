@@ -9,12 +9,14 @@ import { type Decision, decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
 import { OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
 import type { Flight } from "./flight.js";
+import { giveBack } from "./give-back.js";
 import type { ProblemCode, ProblemDetail } from "./problem.js";
 import { encodeRecord, type RunRecord } from "./record.js";
 import { askRecover, recoveredRecord } from "./recover.js";
-import { type Claim, giveBack, startRun } from "./run.js";
+import { type Claim, startRun } from "./run.js";
+import { runOver } from "./run-over.js";
 import { ask } from "./shell.js";
-import type { AcquireRequest, OwnerToken, UnknownRecord } from "./store.js";
+import type { AcquireRequest, OwnerToken, StoreKey, UnknownRecord } from "./store.js";
 import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
 
 /** One acquire: what it is to do with an unknown record, and, once recovered, the answer to record instead of running. */
@@ -34,7 +36,8 @@ export async function claim<Request>(
   arrival: Arrival<Request>,
   flight: Flight,
 ): Promise<Verdict> {
-  const unfit = await mount.gate.check();
+  const checking = mount.gate.check();
+  const unfit = checking === undefined ? undefined : await checking;
   if (unfit !== undefined) return storeDown(mount, arrival, flight, unfit);
   let plan: Plan = mount.settings.effects === "repeatable" ? { takeOver: true } : {};
   for (;;) {
@@ -56,6 +59,7 @@ async function acquireOnce<Request>(
   const { takeOver } = plan;
   const token = plan.late?.token ?? shell.platform.token();
   const sentAtMs = shell.platform.monotonicMs();
+  flight.sign();
   const request = { key, token, fingerprint, leaseMs: settings.leaseMs, retentionMs: settings.retentionMs };
   // If we die here, the key may be claimed though nothing ran: it becomes unknown when the lease ends.
   const asked = await ask(shell, "acquire", key, (store) =>
@@ -69,7 +73,7 @@ async function acquireOnce<Request>(
       if (shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {
         return claimAgain(mount, arrival, flight, token, plan);
       }
-      return run(mount, arrival, flight, { ...decision, token, sentAtMs });
+      return run(mount, arrival, flight, { fence: decision.fence, attempt: decision.attempt, token, sentAtMs });
     case "replay":
       return landReplay(mount, arrival, flight, decision.record);
     case "refuse":
@@ -136,26 +140,23 @@ function landRefusal<Request>(
   return refuse(shell, code, detail, key);
 }
 
-/** Waits until the run in another process ends, or answers 409 where that is wanted or takes too long. */
+/** Waits until the run in another process ends, or answers 409 where that is wanted, takes too long, or too many do. */
 async function waitElsewhere<Request>(
   { shell, settings }: MountContext<Request>,
-  { key, deadlineMs }: Arrival<Request>,
+  { key, scope, deadlineMs }: Arrival<Request>,
   flight: Flight,
   leaseLeftMs: number,
 ): Promise<Verdict | undefined> {
   flight.leaseLeftMs = leaseLeftMs;
   flight.claim("elsewhere");
-  const leftMs = () => deadlineMs - shell.platform.monotonicMs();
-  if (settings.inFlight === "reject" || leftMs() <= 0) {
+  const isLate = shell.platform.monotonicMs() >= deadlineMs;
+  const leave = settings.inFlight === "reject" || isLate ? undefined : shell.waiters.enter(key, scope, settings);
+  if (leave === undefined) {
     flight.land({ outcome: "again" });
     return inFlight(shell, key, leaseLeftMs);
   }
-  for (let looks = 0; leftMs() > 0; looks += 1) {
-    await sleep(shell.platform, pauseMs(looks, leftMs()));
-    const asked = await ask(shell, "read", key, (store) => store.read(key));
-    // A failed look changes nothing here: the acquire that follows says what a store that is down leads to.
-    if (asked.outcome === "failed" || asked.value.outcome !== "running") return undefined;
-  }
+  await runOver(shell, key, deadlineMs, flight);
+  leave();
   return undefined;
 }
 
@@ -167,6 +168,8 @@ async function recover<Request>(
 ): Promise<Verdict | Plan> {
   const { shell, settings } = mount;
   flight.claim("elsewhere");
+  // The application may take its time.
+  flight.sign(LONGEST_WAIT_MS);
   const isLate = shell.platform.monotonicMs() >= arrival.deadlineMs;
   const recovered = await askRecover(shell, isLate ? undefined : settings.recover, arrival, unknown);
   switch (recovered.outcome) {
@@ -243,19 +246,17 @@ function storeDown<Request>(
 
 /**
  * What a run that lost its key answers in the other run's name; `undefined` where its own answer is the only one there
- * is. That the key is free says so only with `effects: "once"`: a repeatable run may have been taken over by one that
- * failed, and the next retry will make an answer of its own.
+ * is. That the key is free, or has gone to another payload, says so only with `effects: "once"`: a repeatable run may have
+ * been taken over by one that failed, and the next retry will make an answer of its own.
  */
 async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): Promise<Answer | undefined> {
-  const { shell, settings } = mount;
+  const { shell } = mount;
   const { key, fingerprint } = arrival;
   const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
   for (let looks = 0; ; looks += 1) {
     const asked = await ask(shell, "read", key, (store) => store.read(key));
     if (asked.outcome === "failed") return refuse(shell, "outcome-unknown", {}, key).answer;
-    if (asked.value.outcome === "none") {
-      return settings.effects === "once" ? undefined : refuse(shell, "outcome-unknown", {}, key).answer;
-    }
+    if (asked.value.outcome === "none") return ownAnswer(mount, key);
     const decision = decide(asked.value, fingerprint);
     const leftMs = deadlineMs - shell.platform.monotonicMs();
     if (decision.action !== "wait" || leftMs <= 0) return standInAnswer(mount, arrival, decision);
@@ -264,10 +265,11 @@ async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<R
 }
 
 function standInAnswer<Request>(
-  { shell }: MountContext<Request>,
+  mount: MountContext<Request>,
   arrival: Arrival<Request>,
   decision: Decision,
 ): Answer | undefined {
+  const { shell } = mount;
   switch (decision.action) {
     case "replay":
       return replay(shell, arrival, decision.record, "store").answer;
@@ -276,6 +278,11 @@ function standInAnswer<Request>(
     case "recover":
       return refuse(shell, "outcome-unknown", {}, arrival.key).answer;
     default:
-      return undefined;
+      return ownAnswer(mount, arrival.key);
   }
+}
+
+/** `undefined`, the run's own, where it is the only one there is. */
+function ownAnswer<Request>({ shell, settings }: MountContext<Request>, key: StoreKey): Answer | undefined {
+  return settings.effects === "once" ? undefined : refuse(shell, "outcome-unknown", {}, key).answer;
 }

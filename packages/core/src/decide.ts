@@ -45,7 +45,7 @@ export function decideEnding(status: number, effects: "once" | "repeatable"): En
 export const LONGEST_WAIT_MS = 10_000;
 
 /** First and longest pause between two looks at a run in another process. */
-const FIRST_PAUSE_MS = 20;
+const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 250;
 
 /** Decides how long to pause before look number `looks` (from 0). Pure: doubles up to a quarter of a second, never beyond `leftMs`. */

@@ -3,7 +3,7 @@ import type { TombstoneReason } from "./record.js";
 import type { Finding, Tier } from "./store.js";
 
 /** The verbs of the store contract that events name. */
-export type StoreVerb = "acquire" | "renew" | "complete" | "abandon" | "read" | "verify";
+export type StoreVerb = "acquire" | "renew" | "complete" | "abandon" | "read" | "watch" | "verify";
 
 /** Where a replayed answer came from: the store, this process's cache, or a run in this process that the retry waited for. */
 export type ReplaySource = "store" | "cache" | "run";

@@ -1,6 +1,6 @@
 import { type CanonicalBody, canonicalBody, parseMediaType } from "./canonical-body.js";
 import type { BodyFacts, RequestFacts } from "./facts.js";
-import type { MaybePromise, Platform } from "./platform.js";
+import { after, type MaybePromise, type Platform } from "./platform.js";
 import type { ProblemCode } from "./problem.js";
 import { lengthPrefixed } from "./scope.js";
 import type { Fingerprint } from "./store.js";
@@ -24,23 +24,28 @@ export type FingerprintMade =
   | { readonly outcome: "fingerprint"; readonly fingerprint: Fingerprint }
   | { readonly outcome: "refused"; readonly code: ProblemCode; readonly detail: string };
 
-/** Fingerprints a request by the mount's rule. Throws only what a rule of the application's own throws. */
-export async function fingerprintOf<Request>(
+/** Fingerprints a request by the mount's rule; at once where its body is there. Throws only what a rule of the application's own throws. */
+export function fingerprintOf<Request>(
   facts: RequestFacts<Request>,
   rule: FingerprintRule<Request>,
   maxBodyBytes: number,
   sha256: Platform["sha256"],
-): Promise<FingerprintMade> {
+): MaybePromise<FingerprintMade> {
   if (rule === "off") return made("off");
-  if (typeof rule === "function") return made(`own1:${await sha256(await rule(facts.request))}`);
+  if (typeof rule === "function") {
+    return after(rule(facts.request), (text) => after(sha256(text), (digest) => made(`own1:${digest}`)));
+  }
   const media = parseMediaType(facts.header("content-type")[0] ?? "");
-  const body = await facts.body(maxBodyBytes);
-  if (body.outcome !== "bytes" && body.outcome !== "parsed") return REFUSED_BODY[body.outcome];
-  const canonical = canonicalBody(body, media);
-  if (canonical === undefined) return REFUSED_BODY.consumed;
-  const chosen = rule === "request" ? canonical : only(rule.fields, canonical);
-  const text = [facts.method, facts.target, media.essence, chosen.form, await digestable(chosen, sha256)];
-  return made(`${rule === "request" ? "req1" : "fld1"}:${await sha256(text.map(lengthPrefixed).join(""))}`);
+  return after(facts.body(maxBodyBytes), (body) => {
+    if (body.outcome !== "bytes" && body.outcome !== "parsed") return REFUSED_BODY[body.outcome];
+    const canonical = canonicalBody(body, media);
+    if (canonical === undefined) return REFUSED_BODY.consumed;
+    const chosen = rule === "request" ? canonical : only(rule.fields, canonical);
+    return after(digestable(chosen, sha256), (text) => {
+      const said = [facts.method, facts.target, media.essence, chosen.form, text].map(lengthPrefixed).join("");
+      return after(sha256(said), (digest) => made(`${rule === "request" ? "req1" : "fld1"}:${digest}`));
+    });
+  });
 }
 
 function made(text: string): FingerprintMade {
@@ -60,13 +65,13 @@ function refused(code: ProblemCode, detail: string): FingerprintMade {
   return { outcome: "refused", code, detail };
 }
 
-async function digestable(body: CanonicalBody, sha256: Platform["sha256"]): Promise<string> {
+function digestable(body: CanonicalBody, sha256: Platform["sha256"]): MaybePromise<string> {
   switch (body.form) {
     case "bytes":
       return sha256(body.bytes);
     case "multipart": {
-      const digests = await Promise.all(body.parts.flatMap(({ head, content }) => [sha256(head), sha256(content)]));
-      return digests.join("");
+      const digests = Promise.all(body.parts.flatMap(({ head, content }) => [sha256(head), sha256(content)]));
+      return digests.then((all) => all.join(""));
     }
     case "urlencoded":
       return body.pairs.flat().map(lengthPrefixed).join("");

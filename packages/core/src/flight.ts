@@ -1,14 +1,20 @@
 /**
  * Single flight inside one process: of the requests that carry one key at one time, the first leads and talks to the
  * store, and the others follow it and talk to nobody.
+ *
+ * A flight is facts, and a bell that rings when they change. Its leader may die without a word: a platform that ends a
+ * request ends all that it had begun. So a leader gives signs of life, and a flight without any is left to the store.
  */
 
+import { type Bell, createBell } from "./bell.js";
+import type { Platform } from "./platform.js";
 import type { ProblemCode, ProblemDetail } from "./problem.js";
 import type { RunRecord } from "./record.js";
+import type { Recorder } from "./recorder.js";
 import type { Fingerprint, StoreKey } from "./store.js";
 
-/** How far the leader has come: the run is in this process, in another one, or the flight is over. */
-export type Stage = "here" | "elsewhere" | "over";
+/** Where the leader has found the run: in this process, because it is its own, or in another one. */
+export type Stage = "here" | "elsewhere";
 
 /** What a flight came to. */
 export type Landing =
@@ -19,21 +25,8 @@ export type Landing =
   /** Nothing that helps a follower; each must look for itself. */
   | { readonly outcome: "again" };
 
-/** One key in the air. */
-export interface Flight {
-  /** The leader's payload; the run's, once `claimed` says that there is one. */
-  readonly fingerprint: Fingerprint;
-  readonly claimed: Promise<Stage>;
-  readonly landed: Promise<Landing>;
-  /** How much of the lease is left where the run is elsewhere, in milliseconds, as last heard. */
-  leaseLeftMs: number;
-  /** Tells the followers where the run is. */
-  claim(stage: Stage): void;
-  /** Ends the flight for its followers; `stay` keeps it open for later ones, who get the same. */
-  land(landing: Landing, stay?: "stay"): void;
-  /** Takes a flight that stayed out of the way. */
-  leave(): void;
-}
+/** How long a leader may be silent while it asks the store, in milliseconds; stores have deadlines well below that. */
+export const LONGEST_SILENCE_MS = 5000;
 
 /** The keys in the air in this process. */
 export interface Flights {
@@ -42,12 +35,12 @@ export interface Flights {
 }
 
 /** An empty sky. */
-export function createFlights(): Flights {
+export function createFlights(platform: Platform): Flights {
   const byKey = new Map<StoreKey, Flight>();
   return {
     get: (key) => byKey.get(key),
     open(key, fingerprint) {
-      const flight = createFlight(fingerprint, () => {
+      const flight = new Flight(platform, fingerprint, () => {
         if (byKey.get(key) === flight) byKey.delete(key);
       });
       byKey.set(key, flight);
@@ -56,61 +49,78 @@ export function createFlights(): Flights {
   };
 }
 
-/** Its promises are made for those who follow; most flights have nobody who does. */
-function createFlight(fingerprint: Fingerprint, leave: () => void): Flight {
-  return new OneFlight(fingerprint, leave);
-}
-
-class OneFlight implements Flight {
-  fingerprint: Fingerprint;
+/** One key in the air. */
+export class Flight {
+  /** The leader's payload; the run's, once there is a stage. */
+  readonly fingerprint: Fingerprint;
+  /** How much of the lease is left where the run is elsewhere, in milliseconds, as last heard. */
   leaseLeftMs = 0;
+  /** The answer of a run in this process, as far as it has come; absent where nobody may join it. */
+  live: Pick<Recorder, "join" | "close"> | undefined;
+  /** Takes the flight out of the way: whoever comes next leads. */
   readonly leave: () => void;
+  readonly #platform: Platform;
   #stage: Stage | undefined;
   #landing: Landing | undefined;
-  #claimed: Deferred<Stage> | undefined;
-  #landed: Deferred<Landing> | undefined;
+  #aliveUntilMs: number;
+  /** Most flights have nobody who follows. */
+  #bell: Bell | undefined;
 
-  constructor(fingerprint: Fingerprint, leave: () => void) {
+  constructor(platform: Platform, fingerprint: Fingerprint, leave: () => void) {
     this.fingerprint = fingerprint;
     this.leave = leave;
+    this.#platform = platform;
+    this.#aliveUntilMs = platform.monotonicMs() + LONGEST_SILENCE_MS;
   }
 
-  get claimed(): Promise<Stage> {
-    this.#claimed ??= deferred(this.#stage);
-    return this.#claimed.promise;
+  /** How far the leader has come. */
+  get stage(): Stage | undefined {
+    return this.#stage;
   }
 
-  get landed(): Promise<Landing> {
-    this.#landed ??= deferred(this.#landing);
-    return this.#landed.promise;
+  /** What the flight came to, if it is over. */
+  get landing(): Landing | undefined {
+    return this.#landing;
   }
 
+  /** How long the leader may still be silent. Not above 0: it is dead, or was paused as we were. */
+  get silenceLeftMs(): number {
+    return this.#aliveUntilMs - this.#platform.monotonicMs();
+  }
+
+  /** The leader is at work, and will say so again within `ms`. */
+  sign(ms = LONGEST_SILENCE_MS): void {
+    this.#aliveUntilMs = this.#platform.monotonicMs() + ms;
+  }
+
+  /** Tells the followers where the run is. */
   claim(stage: Stage): void {
+    this.sign();
     if (this.#stage !== undefined) return;
     this.#stage = stage;
-    this.#claimed?.resolve(stage);
+    this.ring();
   }
 
+  /** Ends the flight for its followers; `stay` keeps it open for later ones, who get the same. */
   land(landing: Landing, stay?: "stay"): void {
     // Followers who are told "again" must not find this flight again.
     if (stay === undefined) this.leave();
-    this.claim("over");
     if (this.#landing !== undefined) return;
     this.#landing = landing;
-    this.#landed?.resolve(landing);
+    this.ring();
+    const isWhole = landing.outcome === "answer" && landing.record.kind !== "cut";
+    this.live?.close(isWhole ? "whole" : "cut");
+    this.live = undefined;
   }
-}
 
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-}
+  /** Makes the followers look again. */
+  ring(): void {
+    this.#bell?.ring();
+  }
 
-function deferred<T>(settled: T | undefined): Deferred<T> {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  if (settled !== undefined) resolve(settled);
-  return { promise, resolve };
+  /** Resolves when there is something new to see, or after `ms`. */
+  news(ms: number): Promise<void> {
+    this.#bell ??= createBell(this.#platform);
+    return this.#bell.rung(ms);
+  }
 }

@@ -1,3 +1,4 @@
+import { createBell } from "./bell.js";
 import { OnceoverError } from "./error.js";
 import { ask, type Shell } from "./shell.js";
 import type { Verified } from "./store.js";
@@ -18,17 +19,28 @@ type Examined =
 /** How long an unfit store is taken for one without looking again: it may have been mended, or have found its replicas. */
 const UNFIT_FOR_MS = 5000;
 
+/** An examination that takes longer than this has died with whatever began it, in milliseconds. */
+const LONGEST_EXAMINATION_MS = 5000;
+
 /** Examines the store at once. With `onUnfitStore: "warn"` findings are told to the listeners and hold nobody up. */
 export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate {
+  const { platform } = shell;
+  const bell = createBell(platform);
   let examined: Examined | undefined;
   let examinedAtMs = 0;
-  let examining: Promise<Examined> | undefined = examine();
+  let examinations = 0;
+  let begunAtMs: number | undefined;
+  // Never rejects: a store that fails is a finding.
+  void examine();
 
   async function examine(): Promise<Examined> {
+    begunAtMs = platform.monotonicMs();
     const asked = await ask(shell, "verify", undefined, (store) => store.verify());
-    examining = undefined;
-    examinedAtMs = shell.platform.monotonicMs();
+    begunAtMs = undefined;
+    examinedAtMs = platform.monotonicMs();
+    examinations += 1;
     examined = asked.outcome === "failed" ? { state: "unreached", error: asked.error } : judge(asked.value);
+    bell.ring();
     return examined;
   }
 
@@ -39,11 +51,15 @@ export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate 
   }
 
   /** The last examination, or a new one where it came to nothing, or has been bad news for a while. Never rejects. */
-  function latest(): Promise<Examined> {
-    const isFresh = shell.platform.monotonicMs() - examinedAtMs < UNFIT_FOR_MS;
-    if (examined?.state === "fit" || (examined?.state === "unfit" && isFresh)) return Promise.resolve(examined);
-    examining ??= examine();
-    return examining;
+  async function latest(): Promise<Examined> {
+    const nowMs = platform.monotonicMs();
+    const isFresh = nowMs - examinedAtMs < UNFIT_FOR_MS;
+    if (examined?.state === "fit" || (examined?.state === "unfit" && isFresh)) return examined;
+    const leftMs = begunAtMs === undefined ? 0 : begunAtMs + LONGEST_EXAMINATION_MS - nowMs;
+    if (leftMs <= 0) return examine();
+    const before = examinations;
+    await bell.rung(leftMs);
+    return examined !== undefined && examinations > before ? examined : latest();
   }
 
   return {

@@ -5,7 +5,9 @@ export type { OnceoverEvent, OnEvent, ReplaySource, StoreVerb } from "./event.js
 export type { BodyFacts, HeaderLine, RequestFacts } from "./facts.js";
 export type { FingerprintRule } from "./fingerprint.js";
 export type { LeaseLoss } from "./lease.js";
+export type { LiveAnswer } from "./live.js";
 export { type MemoryStoreOptions, memoryStore } from "./memory-store.js";
+export { checkHandler, mountOf } from "./mount-of.js";
 export type { Once } from "./once.js";
 export { createOnceover, type Mount, type Onceover } from "./onceover.js";
 export type { MountOptions, OnceoverOptions } from "./options.js";

@@ -11,11 +11,12 @@ import { type ScopeValue, scopeParts, storeKey } from "./scope.js";
 import type { Shell } from "./shell.js";
 import type { Store, Verified } from "./store.js";
 import type { Verdict } from "./verdict.js";
+import { createWaiters } from "./waiters.js";
 
 /** Judges the requests of one route, router or application. What adapters are made of. */
 export interface Mount<Request = unknown> {
   /**
-   * Judges one arrival; at once where the request carries no key. Rejects only with what the application's own `scope`
+   * Judges one arrival; at once where nothing has to be waited for. Rejects only with what the application's own `scope`
    * or `fingerprint` function threw: nothing has run then, and no key is claimed.
    */
   attempt(facts: RequestFacts<Request>): MaybePromise<Verdict>;
@@ -68,9 +69,10 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
     revision,
     platform,
     store,
-    flights: createFlights(),
+    flights: createFlights(platform),
     cache: createRecordCache(),
     background: createBackground(platform),
+    waiters: createWaiters(),
     emit: emitTo(options.on),
   };
   const gate = createGate(shell, options.onUnfitStore ?? "refuse");

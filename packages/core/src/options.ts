@@ -3,7 +3,9 @@ import type { OnEvent } from "./event.js";
 import type { FingerprintRule } from "./fingerprint.js";
 import type { RecoverFunction } from "./recover.js";
 import { type ScopeFunction, SHARED_SCOPE } from "./scope.js";
+import { show } from "./show.js";
 import type { Store } from "./store.js";
+import type { WaiterLimits } from "./waiters.js";
 
 /** How one route, router or application treats its idempotency keys. */
 export interface MountOptions<Request = unknown> {
@@ -40,6 +42,18 @@ export interface MountOptions<Request = unknown> {
   readonly maxRecordBytes?: number | undefined;
   /** Names of further answer fields that replays carry, beside the standard ones and `X-…`. @default [] */
   readonly replayHeaders?: readonly string[] | undefined;
+  /**
+   * Lets a duplicate that carries `Last-Event-ID` have only the events after that one, where the answer is a stream of
+   * server-sent events with ids. Without such an event in it, the whole answer is sent. @default false
+   */
+  readonly resumeEvents?: boolean | undefined;
+  /**
+   * How many duplicates of one key may wait for its run in one process, or read along with it; any further one is answered
+   * 409 `in-flight`. @default 100
+   */
+  readonly maxWaitersPerKey?: number | undefined;
+  /** The same for all keys of one scope. @default 1000 */
+  readonly maxWaitersPerScope?: number | undefined;
 }
 
 /** What `createOnceover` is given. */
@@ -65,7 +79,7 @@ export interface OnceoverOptions<Request = unknown> {
 }
 
 /** The options of a mount, checked and complete. */
-export interface MountSettings<Request> {
+export interface MountSettings<Request> extends WaiterLimits {
   readonly required: boolean;
   readonly methods: ReadonlySet<string>;
   /** As it was given; its name in lower case finds it. */
@@ -81,6 +95,7 @@ export interface MountSettings<Request> {
   readonly maxBodyBytes: number;
   readonly maxRecordBytes: number;
   readonly replayHeaders: ReadonlySet<string>;
+  readonly resumeEvents: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -130,12 +145,14 @@ function oneOf(...values: readonly string[]): Rule {
   ];
 }
 
+const BOOLEAN: Rule = [(value) => typeof value === "boolean", "must be true or false"];
+
 function positive(unit: string): Rule {
   return [(value) => Number.isSafeInteger(value) && Number(value) > 0, `must be a positive whole number of ${unit}`];
 }
 
 const SHARED_RULES: Rules = {
-  required: [(value) => typeof value === "boolean", "must be true or false"],
+  required: BOOLEAN,
   methods: [areNames, "must be a list of HTTP methods"],
   keyHeader: [isName, "must be the name of a header"],
   effects: oneOf("once", "repeatable"),
@@ -146,6 +163,9 @@ const SHARED_RULES: Rules = {
   leaseMs: positive("milliseconds"),
   maxBodyBytes: positive("bytes"),
   maxRecordBytes: positive("bytes"),
+  resumeEvents: BOOLEAN,
+  maxWaitersPerKey: positive("requests"),
+  maxWaitersPerScope: positive("requests"),
   replayHeaders: [
     (value) => areNames(value) && value.every(isReplayable),
     `must be a list of header names, without ${NEVER_REPLAYED.join(", ")}`,
@@ -211,6 +231,9 @@ export function mountSettings<Request>(
     maxBodyBytes: options.maxBodyBytes ?? 1_048_576,
     maxRecordBytes: options.maxRecordBytes ?? 1_048_576,
     replayHeaders: new Set((options.replayHeaders ?? []).map((name) => name.toLowerCase())),
+    resumeEvents: options.resumeEvents ?? false,
+    maxWaitersPerKey: options.maxWaitersPerKey ?? 100,
+    maxWaitersPerScope: options.maxWaitersPerScope ?? 1000,
   };
 }
 
@@ -246,9 +269,4 @@ function check(
     if (!isMissing && !holds(given[name])) throw new TypeError(`${name} ${words}, got ${show(given[name])}`);
   }
   return given;
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "object" && value !== null ? (Array.isArray(value) ? "a list" : "an object") : String(value);
 }

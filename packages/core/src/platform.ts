@@ -3,6 +3,16 @@ import type { OwnerToken } from "./store.js";
 /** A value that is there already, or will be. Awaited only where it is a promise: a needless await costs a turn. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** Goes on with a value: at once where it is there, otherwise when it is. */
+export function after<T, U>(value: MaybePromise<T>, go: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return isThenable(value) ? Promise.resolve(value).then(go) : go(value);
+}
+
+/** The application's own functions may return promises of any make. */
+function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
 /** All that core needs of the runtime it is in. Tests and the explorer bring their own. */
 export interface Platform {
   /** Milliseconds that only grow, from any origin: what leases and waits are measured by. */

@@ -5,15 +5,19 @@
 
 import type { Answer } from "./answer.js";
 import { decideEnding } from "./decide.js";
+import { type Deferred, deferred } from "./deferred.js";
 import { OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
 import type { HeaderLine } from "./facts.js";
-import type { Flight } from "./flight.js";
+import { type Flight, LONGEST_SILENCE_MS } from "./flight.js";
+import { giveBack } from "./give-back.js";
+import { LazySignal } from "./lazy-signal.js";
 import { keepLease, type Lease } from "./lease.js";
+import type { LiveAnswer } from "./live.js";
 import { effectKey, type Once } from "./once.js";
 import type { MountSettings } from "./options.js";
 import { encodeRecord, type RunRecord } from "./record.js";
-import { createRecorder } from "./recorder.js";
+import { createRecorder, type Recorder } from "./recorder.js";
 import { ask, type Shell } from "./shell.js";
 import type { Fingerprint, OwnerToken, StoreKey, Written } from "./store.js";
 
@@ -27,10 +31,19 @@ export interface Run {
   head(status: number, headers: readonly HeaderLine[], already: readonly HeaderLine[]): void;
   /** A piece of the body, before or after it is sent. Kept as it is: hand in a copy of what may be changed later. */
   write(chunk: Uint8Array): void;
+  /** Whether pieces of the body are still wanted: not once the answer is too large to record, unless somebody has joined it. */
+  readonly keeps: boolean;
   /** The answer is whole. Resolves when its last byte may leave: it is recorded, or cannot be for now. Never rejects. */
   end(): Promise<Release>;
   /** No more of the answer will come: the handler destroyed it, or gave up. Never throws. */
   cut(): void;
+  /**
+   * The client has gone. The handler goes on, for a quarter of an hour at the most: then the answer is cut, and `giveUp`
+   * called.
+   */
+  detach(giveUp: () => void): void;
+  /** Resolves when the run is over and its record stored, or given up. */
+  settled(): Promise<unknown>;
   /** The handler threw. Only told to the listeners: the answer, usually a 500, is the adapter's to send. */
   failed(error: unknown): void;
 }
@@ -61,6 +74,8 @@ export interface RunContext {
 }
 
 const SEND: Release = { action: "send" };
+/** How long a handler whose client has gone may take to answer, in milliseconds. */
+const LONGEST_DETACHED_MS = 15 * 60_000;
 /** Pauses between tries to store a record late: half a minute close together, then ten minutes at leisure. */
 const LATE_PAUSES_MS = [100, 200, 400, 800, 1600, 3200, ...Array.from({ length: 120 }, () => 5000)];
 
@@ -75,7 +90,15 @@ export function startRun(context: RunContext, claim: Claim): Run {
   const lostLease = new LazySignal();
   let state: "running" | "ended" = "running";
   let freed: Promise<void> | undefined;
+  let cancelDeadline = () => {};
+  let settled: Deferred<"settled"> | undefined;
+  let isSettled = false;
+  let isStreaming = false;
 
+  flight.live = { join, close: recorder.close };
+  // Without a lease there is nothing to renew, and no sign of life.
+  const longestSilenceMs = claim.sentAtMs === undefined ? LONGEST_DETACHED_MS : settings.leaseMs + LONGEST_SILENCE_MS;
+  flight.sign(longestSilenceMs);
   const lease = claim.sentAtMs === undefined ? UNHELD : holdLease(claim.sentAtMs);
   shell.emit({ type: "run", keyDigest: digest, attempt: claim.attempt, fence: claim.fence });
 
@@ -85,7 +108,10 @@ export function startRun(context: RunContext, claim: Claim): Run {
       leaseMs: settings.leaseMs,
       sentAtMs,
       async renew() {
+        flight.sign(longestSilenceMs);
         const asked = await ask(shell, "renew", key, (store) => store.renew(key, token, settings.leaseMs));
+        // Whatever it says: a store that is away says nothing about us.
+        flight.sign(longestSilenceMs);
         return asked.outcome === "answered" ? asked.value : "failed";
       },
       onLoss(reason) {
@@ -107,11 +133,32 @@ export function startRun(context: RunContext, claim: Claim): Run {
     lease.stop();
     flight.land(record === undefined ? { outcome: "again" } : { outcome: "answer", record });
     leave();
+    isSettled = true;
+    settled?.resolve("settled");
+  }
+
+  /** Only the answer that the key will have may be shared before it is recorded. */
+  function join(...given: Parameters<Recorder["join"]>): LiveAnswer | undefined {
+    const { status } = recorder;
+    const isToBeKept = status !== undefined && decideEnding(status, settings.effects) === "complete";
+    return state === "running" && freed === undefined && isToBeKept ? recorder.join(...given) : undefined;
+  }
+
+  /** The first piece is news to those who wait: from now on there is something to join. */
+  function write(chunk: Uint8Array): void {
+    recorder.write(chunk);
+    if (!isStreaming) flight.ring();
+    isStreaming = true;
+  }
+
+  function ended(): void {
+    state = "ended";
+    cancelDeadline();
   }
 
   async function end(): Promise<Release> {
     if (state === "ended") return SEND;
-    state = "ended";
+    ended();
     const record = finish();
     if (freed !== undefined) await freed;
     else if (decideEnding(record.status, settings.effects) === "abandon") await free("failure");
@@ -122,16 +169,16 @@ export function startRun(context: RunContext, claim: Claim): Run {
   }
 
   async function complete(record: RunRecord): Promise<Release> {
-    let written = await write(record);
+    let written = await store(record);
     // A store without room for the answer has room for the fact that there was one.
-    if (written === "full") written = await write(withoutBody(record));
+    if (written === "full") written = await store(withoutBody(record));
     if (written === "failed" || written === "full") return recordLate(record);
     if (written === "stale") return replaced();
     settle(record);
     return SEND;
   }
 
-  async function write(record: RunRecord): Promise<Written | "failed" | "full"> {
+  async function store(record: RunRecord): Promise<Written | "failed" | "full"> {
     const bytes = encodeRecord(record);
     // If we die here, the effect has happened and no answer says so: the outcome becomes unknown.
     const asked = await ask(shell, "complete", key, (store) => store.complete(key, token, bytes, settings.retentionMs));
@@ -161,7 +208,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
     shell.emit({ type: "record-late", keyDigest: digest });
     flight.land({ outcome: "answer", record }, "stay");
     const tryAgain = async () => {
-      const written = await write(record);
+      const written = await store(record);
       return written === "ok" || written === "stale" ? "done" : "again";
     };
     // Nobody waits for it, and it never rejects: a failed call is a value here.
@@ -189,7 +236,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
 
   function cut(): void {
     if (state === "ended") return;
-    state = "ended";
+    ended();
     // Nobody is left to wait for it, and it never rejects.
     void cutOff();
   }
@@ -199,13 +246,22 @@ export function startRun(context: RunContext, claim: Claim): Run {
     if (freed !== undefined) await freed;
     else if (status !== undefined && decideEnding(status, settings.effects) === "complete") {
       const record = finish("cut");
-      const written = await write(record);
+      const written = await store(record);
       if (written === "ok" || written === "stale") settle(undefined);
       else recordLate(record);
       return;
     } else if (settings.effects === "repeatable") await free("failure");
     else shell.emit({ type: "answer-lost", keyDigest: digest });
     settle(undefined);
+  }
+
+  function detach(giveUp: () => void): void {
+    cancelDeadline();
+    if (state === "ended") return;
+    cancelDeadline = shell.platform.timer(LONGEST_DETACHED_MS, () => {
+      cut();
+      giveUp();
+    });
   }
 
   const once: Once = {
@@ -221,7 +277,22 @@ export function startRun(context: RunContext, claim: Claim): Run {
     abandon,
   };
   const failed = (error: unknown) => shell.emit({ type: "handler-failed", keyDigest: digest, error });
-  return { once, head: recorder.head, write: recorder.write, end, cut, failed };
+  return {
+    once,
+    head: recorder.head,
+    write,
+    get keeps() {
+      return recorder.keeps;
+    },
+    end,
+    cut,
+    detach,
+    settled() {
+      settled ??= deferred(isSettled ? "settled" : undefined);
+      return settled.promise;
+    },
+    failed,
+  };
 }
 
 const UNHELD: Lease = { check() {}, stop() {} };
@@ -232,43 +303,4 @@ function isFull(error: unknown): boolean {
 
 function withoutBody({ fingerprint, revision, completedAtMs, status }: RunRecord): RunRecord {
   return { kind: "too-large", fingerprint, revision, completedAtMs, status };
-}
-
-/** An abort signal that is made only for a handler that asks for it. */
-class LazySignal {
-  #controller: AbortController | undefined;
-  #aborted = false;
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#aborted) this.abort();
-    return this.#controller.signal;
-  }
-
-  abort(): void {
-    this.#aborted = true;
-    this.#controller?.abort(new OnceoverError("lease-lost", "the lease of this run was lost; another run may begin"));
-  }
-}
-
-/** Pauses between tries to free a key: within a lease of default length, and once after it. */
-const FREE_PAUSES_MS = [100, 400, 1600, 6400, 12_800];
-
-/**
- * Frees a key in which nothing happened. Resolves after the first try; a store that is away is told in the background,
- * until it gives one of the `enough` answers. Never rejects.
- */
-export async function giveBack(
-  shell: Shell,
-  key: StoreKey,
-  token: OwnerToken,
-  enough: readonly Written[],
-): Promise<void> {
-  const attempt = async () => {
-    const asked = await ask(shell, "abandon", key, (store) => store.abandon(key, token));
-    return asked.outcome === "answered" && enough.includes(asked.value) ? "done" : "again";
-  };
-  const leave = shell.background.enter();
-  if ((await attempt()) === "again") void shell.background.retry(FREE_PAUSES_MS, attempt);
-  leave();
 }

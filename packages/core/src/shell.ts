@@ -4,6 +4,7 @@ import { keyDigest, type OnceoverEvent, type StoreVerb } from "./event.js";
 import type { Flights } from "./flight.js";
 import type { Platform } from "./platform.js";
 import type { Store, StoreKey } from "./store.js";
+import type { Waiters } from "./waiters.js";
 
 /** What the mounts of one instance share. */
 export interface Shell {
@@ -14,6 +15,7 @@ export interface Shell {
   readonly flights: Flights;
   readonly cache: RecordCache;
   readonly background: Background;
+  readonly waiters: Waiters;
   emit(event: OnceoverEvent): void;
 }
 

@@ -134,6 +134,13 @@ export interface Store {
   forget(key: StoreKey): Promise<"ok" | "none">;
   /** Lists records whose outcome is unknown, a page at a time; no order is promised, and a record that stays unknown during the listing appears at least once. */
   unknowns(cursor?: string): Promise<UnknownPage>;
+  /**
+   * Calls `changed` when the record of a key may have changed: soon after it was completed, abandoned or forgotten by
+   * whomever, as far as the store hears of it. It may be called for nothing, and whoever waits looks now and then by
+   * itself, because a word may be lost. Resolves, once no later change can be missed in calm weather, with the function
+   * that ends it. A store that has no way to tell leaves it out.
+   */
+  watch?(key: StoreKey, changed: () => void): Promise<() => void>;
   /** Finds the tier in force and every setting that breaks its promise. Rejects only where the store cannot be reached. */
   verify(): Promise<Verified>;
   /** Ends what the store itself started. A client that was handed in stays open. */

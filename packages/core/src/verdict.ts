@@ -1,11 +1,15 @@
-import { type Answer, replayAnswer } from "./answer.js";
+import { type Answer, markedAsReplay, replayAnswer } from "./answer.js";
 import { retryAfterSeconds } from "./decide.js";
 import { keyDigest, type ReplaySource } from "./event.js";
 import type { RequestFacts } from "./facts.js";
+import type { Flight } from "./flight.js";
 import type { Gate } from "./gate.js";
+import type { LiveAnswer } from "./live.js";
 import type { MountSettings } from "./options.js";
 import { type ProblemCode, type ProblemDetail, problemAnswer } from "./problem.js";
 import type { RunRecord } from "./record.js";
+import type { JoinFrom } from "./recorder.js";
+import { afterEvent } from "./resume.js";
 import type { Run } from "./run.js";
 import type { Shell } from "./shell.js";
 import type { Fingerprint, StoreKey } from "./store.js";
@@ -16,6 +20,8 @@ export type Verdict =
   | { readonly action: "pass" }
   /** Send this; the handler is not called. */
   | { readonly action: "answer"; readonly answer: Answer }
+  /** Send this as it comes, and cut it off where its body errors; the handler is not called. */
+  | { readonly action: "join"; readonly answer: LiveAnswer }
   /** Call the handler, and feed its answer to the run. */
   | { readonly action: "run"; readonly run: Run };
 
@@ -32,9 +38,12 @@ export interface Arrival<Request> {
   /** The key as the client sent it. */
   readonly idempotencyKey: string;
   readonly key: StoreKey;
+  readonly scope: readonly string[];
   readonly fingerprint: Fingerprint;
   /** Until when it waits for another run, on the monotonic clock. */
   readonly deadlineMs: number;
+  /** The last event the client has seen of this answer; empty where it says none, or the mount lets nobody resume. */
+  readonly lastEventId: string;
 }
 
 type AnswerVerdict = Extract<Verdict, { action: "answer" }>;
@@ -61,6 +70,20 @@ export function replay(
   if (record.fingerprint !== fingerprint) return refuse(shell, "key-reused", {}, key);
   shell.emit({ type: "replayed", keyDigest: keyDigest(key), status: record.status, from });
   return { action: "answer", answer: ready ?? answerOf(record) };
+}
+
+/** Sends the answer of a run in this process as it comes; `undefined` where that cannot be done any more. */
+export function join(
+  shell: Shell,
+  { key, lastEventId }: Pick<Arrival<never>, "key" | "lastEventId">,
+  flight: Flight,
+  left: () => void,
+): Extract<Verdict, { action: "join" }> | undefined {
+  const from: JoinFrom = (headers, chunks) => (lastEventId === "" ? chunks : afterEvent(headers, chunks, lastEventId));
+  const answer = flight.live?.join(shell.platform, from, { left, silenceLeftMs: () => flight.silenceLeftMs });
+  if (answer === undefined) return undefined;
+  shell.emit({ type: "replayed", keyDigest: keyDigest(key), status: answer.status, from: "run" });
+  return { action: "join", answer: { ...answer, headers: markedAsReplay(answer.headers) } };
 }
 
 function answerOf(record: RunRecord): Answer {

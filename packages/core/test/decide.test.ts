@@ -65,8 +65,10 @@ describe("decideEnding", () => {
 });
 
 describe("pauseMs", () => {
-  it("doubles from 20 ms up to a quarter of a second, and never exceeds what is left", () => {
-    expect([0, 1, 2, 3, 4, 5, 1_000].map((looks) => pauseMs(looks, 10_000))).toEqual([20, 40, 80, 160, 250, 250, 250]);
+  it("doubles from 100 ms up to a quarter of a second, and never exceeds what is left", () => {
+    expect([0, 1, 2, 3, 4, 5, 1_000].map((looks) => pauseMs(looks, 10_000))).toEqual([
+      100, 200, 250, 250, 250, 250, 250,
+    ]);
     expect(pauseMs(4, 7)).toBe(7);
   });
 });

@@ -15,7 +15,7 @@ export interface Shape {
 const { sha256 } = fakePlatform();
 
 /** What becomes of a request: by default a POST of JSON to `/payments?a=1`. */
-export function make(shape: Shape): Promise<FingerprintMade> {
+export async function make(shape: Shape): Promise<FingerprintMade> {
   const { method = "POST", target = "/payments?a=1", contentType = "application/json", body = "{}" } = shape;
   const facts = {
     method,

@@ -15,7 +15,7 @@ const REPLAYABLE =
 
 const SHARED_OPTIONS =
   "required, methods, keyHeader, effects, inFlight, fingerprint, recover, onStoreDown, leaseMs, maxBodyBytes, maxRecordBytes, " +
-  "replayHeaders";
+  "resumeEvents, maxWaitersPerKey, maxWaitersPerScope, replayHeaders";
 const MOUNT_OPTIONS = `${SHARED_OPTIONS}, scope, retention`;
 const INSTANCE_OPTIONS = "service, revision, store, scope, releaseWindow, retention, idempotency, onUnfitStore, on";
 
@@ -49,6 +49,9 @@ const SHARED: readonly (readonly [option: string, wrong: unknown, message: strin
   ["maxBodyBytes", -1, "maxBodyBytes must be a positive whole number of bytes, got -1"],
   ["maxBodyBytes", "", 'maxBodyBytes must be a positive whole number of bytes, got ""'],
   ["maxRecordBytes", "1mb", 'maxRecordBytes must be a positive whole number of bytes, got "1mb"'],
+  ["resumeEvents", "yes", 'resumeEvents must be true or false, got "yes"'],
+  ["maxWaitersPerKey", 0, "maxWaitersPerKey must be a positive whole number of requests, got 0"],
+  ["maxWaitersPerScope", -1, "maxWaitersPerScope must be a positive whole number of requests, got -1"],
   ["replayHeaders", "ETag", `replayHeaders ${REPLAYABLE}, got "ETag"`],
   ["replayHeaders", ["ETag", "Bad:"], `replayHeaders ${REPLAYABLE}, got a list`],
   ...["Set-Cookie", "content-length", "Date", "Connection", "Keep-Alive", "TE", "Trailer", "Upgrade"].map(
@@ -96,6 +99,9 @@ describe("a mount", () => {
       leaseMs: 15_000,
       maxBodyBytes: 1_048_576,
       maxRecordBytes: 1_048_576,
+      resumeEvents: false,
+      maxWaitersPerKey: 100,
+      maxWaitersPerScope: 1000,
       replayHeaders: new Set(),
     };
     expect(mountSettings(instance())).toEqual(defaults);

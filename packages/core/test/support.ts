@@ -22,6 +22,7 @@ export interface Sent {
   readonly contentType?: string;
   readonly body?: string | BodyFacts;
   readonly caller?: ScopeValue;
+  readonly lastEventId?: string;
 }
 
 /** The facts an adapter would read. */
@@ -33,6 +34,7 @@ export function factsOf(sent: Sent = {}): RequestFacts<TestRequest> {
   const headers: Readonly<Record<string, readonly string[]>> = {
     "idempotency-key": typeof key === "string" ? [key] : key,
     "content-type": [contentType],
+    ...(sent.lastEventId === undefined ? {} : { "last-event-id": [sent.lastEventId] }),
   };
   return {
     method,
@@ -164,6 +166,35 @@ export function seen(verdict: Verdict | Release): Seen {
   if (verdict.action !== "answer" && verdict.action !== "replace") throw new Error(`no answer but ${verdict.action}`);
   const { status, headers, chunks } = verdict.answer;
   return { status, headers: Object.fromEntries(headers), text: Buffer.concat(chunks).toString() };
+}
+
+/** Reads along with the answer of a verdict that joins a stream. */
+export function joined(verdict: Verdict): Reading {
+  if (verdict.action !== "join") throw new Error(`expected to join, got ${verdict.action}`);
+  const { status, headers, body } = verdict.answer;
+  const reader = body.getReader();
+  return {
+    status,
+    headers: Object.fromEntries(headers),
+    cancel: () => reader.cancel(),
+    async next() {
+      const { done, value } = await reader.read();
+      return done ? "end" : Buffer.from(value).toString();
+    },
+  };
+}
+
+export interface Reading {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The next piece of the body, or `end`; rejects where it is cut off. */
+  next(): Promise<string>;
+  cancel(): Promise<void>;
+}
+
+/** Sends one piece of a run's body. */
+export function say(run: Run, text: string): void {
+  run.write(new TextEncoder().encode(text));
 }
 
 /** The problem of a verdict that refuses. */

@@ -1,4 +1,4 @@
-import type { MountOptions, Once, Onceover } from "@onceover/core";
+import { type MountOptions, mountOf, type Once, type Onceover } from "@onceover/core";
 import { intercept } from "@onceover/node";
 import type { Request, RequestHandler } from "express";
 
@@ -27,7 +27,7 @@ declare global {
  * });
  */
 export function onceover(once: Onceover<Request>, options?: MountOptions<Request>): RequestHandler {
-  const mount = once.mount(options);
+  const mount = mountOf(once, options);
   return function onceover(request, response, next) {
     intercept(mount, request, response, next, (run) => {
       if (run !== undefined) request.onceover = run.once;

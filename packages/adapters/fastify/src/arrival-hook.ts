@@ -57,6 +57,7 @@ function overtaken(verdict: Verdict): Verdict {
 
 /** Nothing has run, and nothing will. */
 function giveBack(verdict: Verdict): void {
+  if (verdict.action === "join") void verdict.answer.body.cancel();
   if (verdict.action !== "run") return;
   // Never rejects here: nothing was recorded, and a store that is away is told later.
   void verdict.run.once.abandon();

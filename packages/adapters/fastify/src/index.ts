@@ -39,7 +39,6 @@ export interface OnceoverPluginOptions extends MountOptions<FastifyRequest> {
  */
 export const onceover: FastifyPluginAsync<OnceoverPluginOptions> = fastifyPlugin(
   async function onceover(app: FastifyInstance, { once, ...options }: OnceoverPluginOptions) {
-    if (typeof once?.mount !== "function") throw new TypeError(`once must be made by createOnceover(), got ${once}`);
     const mountOf = createMounts(once, options);
     // Below an instance that has the plugin already, the decorator is there.
     if (!app.hasRequestDecorator("once")) app.decorateRequest("once", undefined);

@@ -1,4 +1,4 @@
-import type { Mount, MountOptions, Onceover } from "@onceover/core";
+import { type Mount, type MountOptions, mountOf, type Onceover } from "@onceover/core";
 import type { FastifyRequest } from "fastify";
 
 /**
@@ -9,7 +9,7 @@ export type MountOf = (config: unknown) => Mount<FastifyRequest> | undefined;
 
 /** One mount for all routes, and one for each that has options of its own, made when it is first asked for. */
 export function createMounts(once: Onceover<FastifyRequest>, defaults: MountOptions<FastifyRequest>): MountOf {
-  const shared = once.mount(defaults);
+  const shared = mountOf(once, defaults);
   const own = new WeakMap<object, Mount<FastifyRequest>>();
   return (config) => {
     if (config === undefined) return shared;

@@ -21,10 +21,11 @@ export function handOn<Incoming extends Request>(
   { bytes }: TakenBody,
   once: Once,
 ): OnceoverRequest<Incoming> {
-  const body = bytes?.length === 0 ? null : bytes;
-  const isWhole = body !== undefined || !request.bodyUsed;
-  const next =
-    isWhole && isNative(request) ? new Request(request, { signal: null, ...given(body) }) : copyOf(request, body);
+  const copiesNatively = isNative(request) && (bytes !== undefined || !request.bodyUsed);
+  // No constructor takes a request whose body was read without another body in its place, were it an empty one.
+  const isBodiless = bytes?.length === 0 && !(copiesNatively && request.bodyUsed);
+  const body = isBodiless ? null : bytes;
+  const next = copiesNatively ? new Request(request, { signal: null, ...given(body) }) : copyOf(request, body);
   // A validator before us may have kept it in another spelling.
   if (bytes !== undefined && next.headers.has("content-length")) {
     next.headers.set("content-length", String(bytes.length));

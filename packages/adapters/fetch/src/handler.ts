@@ -1,11 +1,11 @@
-import { type MountOptions, type Onceover, problemAnswer, type Run } from "@onceover/core";
-import { contextAmong, keepAlive } from "./alive.js";
-import { toResponse } from "./answer.js";
+import { checkHandler, type MountOptions, mountOf, type Onceover, problemAnswer, type Run } from "@onceover/core";
+import { toLiveResponse, toResponse } from "./answer.js";
 import { takeBody } from "./body.js";
 import { capture, type Outgoing } from "./capture.js";
-import { detachOn } from "./detached.js";
+import { contextAmong, keepAlive } from "./context.js";
 import { factsOf } from "./facts.js";
 import { handOn, isHandedOn, type OnceoverRequest } from "./hand-on.js";
+import { onAbort } from "./on-abort.js";
 
 /** A fetch handler; `rest` is whatever the runtime adds, such as `env` and `ctx`. */
 export type OnceoverHandler<Incoming extends Request, Rest extends readonly unknown[]> = (
@@ -34,18 +34,23 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
   handler: OnceoverHandler<Incoming, Rest>,
   options?: MountOptions<Request>,
 ): (request: Incoming, ...rest: Rest) => Promise<Response> {
-  const mount = once.mount(options);
+  const mount = mountOf(once, options);
+  checkHandler("handler", handler);
   return async function onceover(request, ...rest) {
     if (isHandedOn(request)) return handler(request, ...rest);
     const body = takeBody(request);
-    const verdict = await mount.attempt(factsOf<Request>(request, body, request));
+    const arriving = mount.attempt(factsOf<Request>(request, body, request));
+    keepAlive(contextAmong(rest), arriving);
+    const verdict = await arriving;
     switch (verdict.action) {
       case "pass":
         return handler(request, ...rest);
       case "answer":
         return toResponse(verdict.answer);
+      case "join":
+        return toLiveResponse(verdict.answer);
       case "run": {
-        const run = keepAlive(once, verdict.run, contextAmong(rest));
+        const { run } = verdict;
         const call = async () => handler(handOn(request, body, run.once), ...rest);
         return answerOf(run, call, { clientGone: request.signal });
       }
@@ -56,7 +61,7 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
 
 /** The answer of a handler that was called for a run; a failure is answered, and recorded, as a 500 problem. */
 export async function answerOf(run: Run, call: () => Promise<Response>, outgoing: Outgoing): Promise<Response> {
-  const attend = detachOn(outgoing.clientGone, run.cut);
+  const attend = onAbort(outgoing.clientGone, () => run.detach(() => {}));
   try {
     const response = await call();
     return await capture(run, response, outgoing);

@@ -1,7 +1,7 @@
-export { contextAmong, keepAlive } from "./alive.js";
-export { toResponse } from "./answer.js";
+export { toLiveResponse, toResponse } from "./answer.js";
 export { type TakenBody, takeBody } from "./body.js";
 export type { Outgoing } from "./capture.js";
+export { contextAmong, keepAlive } from "./context.js";
 export { factsOf } from "./facts.js";
 export { handOn, isHandedOn, type OnceoverRequest } from "./hand-on.js";
 export { answerOf, type OnceoverHandler, withOnceover } from "./handler.js";

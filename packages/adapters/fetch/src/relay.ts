@@ -1,5 +1,5 @@
 import type { Run } from "@onceover/core";
-import { detach } from "./detached.js";
+import { onAbort } from "./on-abort.js";
 import { type Piece, readPiece } from "./piece.js";
 
 /** A body on its way from the handler to the client, and into the record. */
@@ -39,7 +39,7 @@ class Relay {
   /** Whom the next chunk is for: the client, as long as there is one. */
   #state: "listened" | "detached" | "over" = "listened";
   #isReading = false;
-  #stopDeadline = () => {};
+  #deafen = () => {};
 
   constructor({ run, reader, pieces, declared, clientGone }: Relayed) {
     this.#run = run;
@@ -51,8 +51,7 @@ class Relay {
 
   start(controller: Controller): void {
     this.#controller = controller;
-    if (this.#clientGone?.aborted === true) this.#detach();
-    else this.#clientGone?.addEventListener("abort", this.#detach);
+    this.#deafen = onAbort(this.#clientGone, () => this.#detach());
   }
 
   async pull(): Promise<void> {
@@ -67,7 +66,7 @@ class Relay {
   async #goOn(): Promise<void> {
     this.#isReading = true;
     while (this.#state !== "over") {
-      const piece = await (this.#pieces.shift() ?? readPiece(this.#reader));
+      const piece = await (this.#pieces.shift() ?? readPiece(this.#reader, this.#run.keeps));
       if ("end" in piece) await this.#end(piece.end);
       else if (this.#passOn(piece)) break;
     }
@@ -120,22 +119,20 @@ class Relay {
 
   #over(): void {
     this.#state = "over";
-    this.#stopDeadline();
-    this.#clientGone?.removeEventListener("abort", this.#detach);
+    this.#deafen();
   }
 
   /** From here on the body goes into the record alone, at the handler's pace. */
-  readonly #detach = (): void => {
+  #detach(): void {
     if (this.#state !== "listened") return;
     this.#state = "detached";
-    this.#stopDeadline = detach(() => this.#giveUp());
+    this.#run.detach(() => this.#giveUp());
     // Nobody waits for it, and it never rejects: a source that breaks is a piece.
     if (!this.#isReading) void this.#goOn();
-  };
+  }
 
   #giveUp(): void {
     this.#over();
-    this.#run.cut();
     // It had a quarter of an hour; how it takes the news is its own affair.
     this.#reader.cancel().catch(() => {});
   }

@@ -1,11 +1,15 @@
 import { describeAdapter } from "@onceover/conformance";
-import { vi } from "vitest";
+import { lmdbOpener, redisOpener } from "@onceover/test/store-openers";
+import { afterAll, vi } from "vitest";
 import { startFetch } from "./start-fetch.js";
 
 // The server under it prints each answer that is cut off.
 vi.spyOn(console, "error").mockImplementation(() => {});
 
-describeAdapter("fetch over memory", {
-  start: startFetch,
-  capabilities: { bodyParser: false, sendFile: false, nodeResponse: false },
-});
+const suite = { start: startFetch, capabilities: { bodyParser: false, sendFile: false, nodeResponse: false } };
+const [lmdb, redis] = [lmdbOpener(), redisOpener()];
+afterAll(() => Promise.all([lmdb.end(), redis.end()]));
+
+describeAdapter("fetch over memory", suite);
+describeAdapter("fetch over LMDB", { ...suite, openStore: lmdb.openStore });
+describeAdapter("fetch over Redis", { ...suite, openStore: redis.openStore });

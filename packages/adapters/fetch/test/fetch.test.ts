@@ -36,6 +36,11 @@ describe("the request of a run", () => {
     expect(await (await fetch(post())).json()).toEqual([url, "k", "amount=1"]);
   });
 
+  it("has an empty body where an empty one came: on Deno that is every POST without one", async () => {
+    const { fetch } = mounted(async (request: OnceoverRequest) => new Response(`[${await request.text()}]`));
+    expect(await (await fetch(post({ body: "" }))).text()).toBe("[]");
+  });
+
   it("has a signal that a client who hangs up does not abort", async () => {
     const client = new AbortController();
     const { fetch } = mounted((request: OnceoverRequest) => {

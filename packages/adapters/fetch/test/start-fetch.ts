@@ -1,37 +1,24 @@
-import { createAdaptorServer } from "@hono/node-server";
 import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
+import { firstPieceOf } from "@onceover/test/first-piece";
+import { serve } from "@onceover/test/serve";
 import { written } from "@onceover/test/written";
 import { type OnceoverRequest, withOnceover } from "../src/index.js";
 
 type Fetch = (request: Request) => Promise<Response>;
 
-/** Serves the suite's routes as fetch handlers, on Node's own server. */
+/** Serves the suite's routes as fetch handlers, on the server of the runtime. */
 export function startFetch({ instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
   const once = createOnceover<Request>({
     ...instance,
     scope: (request) => scope((name) => request.headers.get(name) ?? undefined),
   });
   const mounted = new Map(routes.map((route) => [`${route.router ?? ""}${route.path}`, mount(once, route)]));
-  return listen(async (request) => {
+  const fetch: Fetch = async (request) => {
     const handler = mounted.get(new URL(request.url).pathname);
     return handler === undefined ? new Response(null, { status: 404 }) : handler(request);
-  });
-}
-
-/** Serves a fetch handler on a free port. */
-export async function listen(fetch: Fetch): Promise<AdapterServer> {
-  const server = createAdaptorServer({ fetch });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close() {
-      if ("closeAllConnections" in server) server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
   };
+  return serve(fetch);
 }
 
 function mount(once: Onceover<Request>, { options, headersBefore, handler }: AdapterRoute): Fetch {
@@ -43,7 +30,7 @@ function mount(once: Onceover<Request>, { options, headersBefore, handler }: Ada
         read ??= request.arrayBuffer();
         return Buffer.from(await read).toString("latin1");
       };
-      return respond(await handler({ once: request.once, body }));
+      return respond(await handler({ once: request.once, body, firstPiece: () => firstPieceOf(request.body) }));
     },
     options,
   );

@@ -37,13 +37,15 @@ describe("waitUntil", () => {
     expect(events.at(-1)).toMatchObject({ type: "recorded", tombstone: "cut" });
   });
 
-  it("is left alone for a request without a run", async () => {
+  it("is held from the claim on, and left alone for a request without a key", async () => {
     const { fetch } = mounted((_request: Request, _ctx: object) => new Response("ran"));
     const ctx = context();
     await fetch(post({ headers: {} }), ctx);
-    await fetch(post(), ctx);
-    await fetch(post(), ctx);
+    expect(ctx.kept).toHaveLength(0);
+    const answering = fetch(post(), ctx);
     expect(ctx.kept).toHaveLength(1);
+    await answering;
+    await ctx.kept[0];
   });
 });
 

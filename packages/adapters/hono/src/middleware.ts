@@ -1,4 +1,4 @@
-import type { HeaderLine, MountOptions, Once, Onceover, Run } from "@onceover/core";
+import { type HeaderLine, type MountOptions, mountOf, type Once, type Onceover, type Run } from "@onceover/core";
 import {
   answerOf,
   contextAmong,
@@ -7,6 +7,7 @@ import {
   keepAlive,
   type TakenBody,
   takeBody,
+  toLiveResponse,
   toResponse,
 } from "@onceover/fetch";
 import type { Context, MiddlewareHandler, Next } from "hono";
@@ -34,18 +35,22 @@ export function onceover(
   once: Onceover<Context>,
   options?: MountOptions<Context>,
 ): MiddlewareHandler<{ Variables: OnceoverVariables }> {
-  const mount = once.mount(options);
+  const mount = mountOf(once, options);
   return async function onceover(c, next) {
     if (c.get("once") !== undefined) return next();
     const body = takeBody(c.req.raw, () => keptBody(c.req));
-    const verdict = await mount.attempt(factsOf<Context>(c.req.raw, body, c));
+    const arriving = mount.attempt(factsOf<Context>(c.req.raw, body, c));
+    keepAlive(contextAmong(contexts(c)), arriving);
+    const verdict = await arriving;
     switch (verdict.action) {
       case "pass":
         return next();
       case "answer":
         return replace(c, toResponse(verdict.answer, linesBefore(c)));
+      case "join":
+        return replace(c, toLiveResponse(verdict.answer, linesBefore(c)));
       case "run":
-        return runOn(c, next, body, keepAlive(once, verdict.run, contextAmong(contexts(c))));
+        return runOn(c, next, body, verdict.run);
       // no default
     }
   };

@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import type { BodyFacts } from "@onceover/core";
+import { isHttp2, type NodeRequest } from "./node-request.js";
 
 const EMPTY: BodyFacts = { outcome: "bytes", bytes: new Uint8Array(0) };
 
@@ -18,7 +18,7 @@ const DECODERS = {
  * result is what there is.
  */
 export async function readBody(
-  request: IncomingMessage & { readonly body?: unknown },
+  request: NodeRequest & { readonly body?: unknown },
   maxBodyBytes: number,
 ): Promise<BodyFacts> {
   if (!hasBody(request)) return EMPTY;
@@ -33,17 +33,28 @@ export async function readBody(
     : decode(whole, request.headers["content-encoding"], maxBodyBytes);
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+function hasBody(request: NodeRequest): boolean {
+  // HTTP/2 says by a flag whether a body follows.
+  if (isHttp2(request)) return !request.stream.endAfterHeaders;
+  const { headers } = request;
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
+/** HTTP/2 calls a request complete whose client has gone, and ends a body that was cut off like any other. */
+function isWhole(request: NodeRequest): boolean {
+  return isHttp2(request) ? request.stream.readableEnded && !request.stream.aborted : request.complete;
+}
+
 /** Collects the body and puts it back in the same tick, before the stream can say that it ended. */
-function peek(request: IncomingMessage, maxBodyBytes: number): Promise<Uint8Array | "too-large" | "broken"> {
+function peek(request: NodeRequest, maxBodyBytes: number): Promise<Uint8Array | "too-large" | "broken"> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
+    let isSettled = false;
 
     function take(): void {
+      // Listeners that are taken away while an event is told are still told.
+      if (isSettled) return;
       // read() on an empty stream that has ended would end it for good.
       while (request.readableLength > 0) {
         const chunk: Buffer = request.read();
@@ -51,11 +62,11 @@ function peek(request: IncomingMessage, maxBodyBytes: number): Promise<Uint8Arra
         sizeBytes += chunk.length;
       }
       if (sizeBytes > maxBodyBytes) settle("too-large");
-      else if (request.complete) settle(putBack());
+      else if (isWhole(request)) settle(putBack());
     }
 
     function putBack(): Uint8Array {
-      const whole = Buffer.concat(chunks);
+      const whole = (chunks.length === 1 ? chunks[0] : undefined) ?? Buffer.concat(chunks);
       if (whole.length > 0) request.unshift(whole);
       return whole;
     }
@@ -65,15 +76,19 @@ function peek(request: IncomingMessage, maxBodyBytes: number): Promise<Uint8Arra
     }
 
     function settle(result: Uint8Array | "too-large" | "broken"): void {
+      isSettled = true;
       request.off("readable", take).off("close", broken).off("error", broken);
+      if (isHttp2(request)) request.stream.off("end", take);
       resolve(result);
     }
 
     if (request.destroyed) return resolve("broken");
     request.on("close", broken).on("error", broken);
     // Everything may be here already, and then no event will say so.
-    if (request.complete) take();
-    else request.on("readable", take);
+    if (isWhole(request)) return take();
+    request.on("readable", take);
+    // By then the request has all of the body, and has not told anybody that it ended.
+    if (isHttp2(request)) request.stream.on("end", take);
   });
 }
 

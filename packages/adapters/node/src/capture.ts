@@ -9,8 +9,10 @@
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { HeaderLine, Release, Run } from "@onceover/core";
-import { sendAnswer } from "./answer.js";
+import { sendAnswer, setStatusMessage, statusMessageOf } from "./answer.js";
+import { detach, isCutHere, isGone } from "./client-gone.js";
 import { applyHeaders, linesOf, resetLines, sameLines } from "./header-lines.js";
+import { isHttp2 } from "./node-request.js";
 import { type Interceptor, standBefore } from "./stand-before.js";
 
 /** Feeds what the handler sends through `response` to `run`, and holds its last byte until the run lets it go. */
@@ -41,9 +43,6 @@ interface Tail {
   readonly callback?: Callback | undefined;
 }
 
-/** How long a handler whose client has gone may take to answer, in milliseconds. It is cut off after that. */
-const LONGEST_DETACHED_MS = 15 * 60_000;
-
 const NO_LINES: readonly HeaderLine[] = [];
 
 class Capture implements Interceptor {
@@ -63,7 +62,6 @@ class Capture implements Interceptor {
   #bytesLeft = Number.POSITIVE_INFINITY;
   #isClientGone = false;
   #source: Readable | undefined;
-  #deadline: NodeJS.Timeout | undefined;
 
   constructor(response: ServerResponse, run: Run) {
     const { writeHead, write, end, flushHeaders, destroy, emit } = response;
@@ -76,7 +74,7 @@ class Capture implements Interceptor {
   install(): void {
     standBefore(this.#response, this);
     // Whoever hung up while the key was being claimed has not been heard by us.
-    if (this.#response.destroyed) this.#clientGone();
+    if (isGone(this.#response)) this.#clientGone();
   }
 
   /** What the response says of itself while its head, or its end, is held back. */
@@ -96,7 +94,7 @@ class Capture implements Interceptor {
     const message = typeof rest[0] === "string" ? [rest[0]] : [];
     applyHeaders(this.#response, rest[message.length]);
     this.#response.statusCode = status;
-    if (message[0] !== undefined) this.#response.statusMessage = message[0];
+    if (message[0] !== undefined) setStatusMessage(this.#response, message[0]);
     this.#takeHead();
     this.#isHeadGiven = true;
     return this.#response;
@@ -105,7 +103,8 @@ class Capture implements Interceptor {
   /** Status and headers as they stand when the first byte, or the end, is sent. */
   #takeHead(): void {
     if (this.#head !== undefined) return;
-    const { statusCode, statusMessage } = this.#response;
+    const { statusCode } = this.#response;
+    const statusMessage = statusMessageOf(this.#response);
     // Node would throw when the head leaves; that is too late for the handler, and for whoever catches its errors.
     if (!isSendable(statusCode, statusMessage)) this.#own.writeHead.call(this.#response, statusCode);
     this.#head = { status: statusCode, message: statusMessage, lines: linesOf(this.#response) };
@@ -141,8 +140,9 @@ class Capture implements Interceptor {
     return Reflect.apply(this.#own.write, this.#response, [chunk, ...rest]);
   }
 
-  /** Hands a copy to the run: the handler may fill its buffer anew. */
+  /** Hands a copy to the run, as long as it wants one: the handler may fill its buffer anew. */
   #record(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
+    if (this.#run?.keeps === false) return Buffer.byteLength(chunk, encoding);
     const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
     this.#run?.write(bytes);
     return bytes.length;
@@ -163,7 +163,6 @@ class Capture implements Interceptor {
 
   #hold(tail: Tail): void {
     this.#state = "held";
-    clearTimeout(this.#deadline);
     // Never rejects: whatever becomes of the record, the answer leaves.
     void this.#run?.end().then((release) => this.#release(release, tail));
   }
@@ -184,7 +183,7 @@ class Capture implements Interceptor {
 
   /** Half an answer that is not the recorded one is cut off: the retry gets the recorded one whole. */
   #replace({ answer }: Extract<Release, { action: "replace" }>): void {
-    if (this.#isHeadOut) return void this.#own.destroy.call(this.#response);
+    if (this.#isHeadOut) return void this.#destroy();
     const { writeHead, write, end } = this.#own;
     Object.assign(this.#response, { writeHead, write, end });
     resetLines(this.#response, this.#already);
@@ -197,17 +196,18 @@ class Capture implements Interceptor {
     if (head === undefined || this.#isHeadOut) return;
     if (this.#response.statusCode === head.status && sameLines(linesOf(this.#response), head.lines)) return;
     this.#response.statusCode = head.status;
-    this.#response.statusMessage = head.message;
+    setStatusMessage(this.#response, head.message);
     resetLines(this.#response, head.lines);
   }
 
   emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === "pipe" && isReadable(args[0])) this.#pipedFrom(args[0]);
-    if (event !== "close" || this.#state === "released") {
-      return Reflect.apply(this.#own.emit, this.#response, [event, ...args]);
+    if (this.#state !== "released") {
+      if (event === "close") this.#clientGone();
+      // HTTP/2 says so of an answer that was reset, too.
+      if (event === "close" || event === "finish") return true;
     }
-    this.#clientGone();
-    return true;
+    return Reflect.apply(this.#own.emit, this.#response, [event, ...args]);
   }
 
   /** From here on the answer goes into the record alone, and the response looks as if somebody were listening. */
@@ -216,11 +216,10 @@ class Capture implements Interceptor {
     this.#isClientGone = true;
     if (this.#state !== "open") return;
     if (this.#isHeadOut && isCutHere(this.#response)) return this.#giveUp();
-    const { socket } = this.#response;
-    if (socket !== null) this.#response.detachSocket(socket);
+    detach(this.#response);
     // pipeline() and sendFile() refuse a response that is closed.
     Object.assign(this.#response, { destroyed: false, _closed: false });
-    this.#deadline = setTimeout(() => this.#giveUp(), LONGEST_DETACHED_MS).unref();
+    this.#run?.detach(() => this.#giveUp());
     if (this.#source !== undefined) this.#follow(this.#source);
     this.#response.emit("drain");
   }
@@ -244,7 +243,6 @@ class Capture implements Interceptor {
 
   #cut(): void {
     this.#state = "released";
-    clearTimeout(this.#deadline);
     this.#run?.cut();
   }
 
@@ -256,6 +254,11 @@ class Capture implements Interceptor {
 
   destroy(error?: Error): ServerResponse {
     if (this.#state === "open") this.#cut();
+    return this.#destroy(error);
+  }
+
+  /** Without an error HTTP/2 would say that there was none, and its clients would take half an answer for a whole one. */
+  #destroy(error = isHttp2(this.#response.req) ? new Error("the answer was cut off") : undefined): ServerResponse {
     return this.#own.destroy.call(this.#response, error);
   }
 }
@@ -275,11 +278,6 @@ function optionsOf(rest: readonly unknown[]): { encoding: BufferEncoding | undef
 
 function isReadable(source: unknown): source is Readable {
   return typeof source === "object" && source !== null && "readableEnded" in source && "once" in source;
-}
-
-/** Nobody hung up and nothing broke: an error handler, Express's own among them, has closed a half-sent answer. */
-function isCutHere({ socket }: ServerResponse): boolean {
-  return socket !== null && !socket.readableEnded && socket.errored === null;
 }
 
 function refuseWrite(callback: Callback | undefined): boolean {

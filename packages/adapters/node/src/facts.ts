@@ -1,11 +1,11 @@
-import type { IncomingMessage } from "node:http";
 import type { RequestFacts } from "@onceover/core";
 import { readBody } from "./body.js";
+import type { NodeRequest } from "./node-request.js";
 
 const NONE: readonly string[] = [];
 
 /** Reads the facts of a Node request, whatever framework wraps it. */
-export function factsOf<Request extends IncomingMessage>(request: Request): RequestFacts<Request> {
+export function factsOf<Request extends NodeRequest>(request: Request): RequestFacts<Request> {
   return {
     method: request.method ?? "",
     target: originalUrl(request),
@@ -16,12 +16,12 @@ export function factsOf<Request extends IncomingMessage>(request: Request): Requ
 }
 
 /** Routers make `url` relative to where they are mounted, and keep the whole one beside it. */
-function originalUrl(request: IncomingMessage & { readonly originalUrl?: unknown }): string {
+function originalUrl(request: NodeRequest & { readonly originalUrl?: unknown }): string {
   return typeof request.originalUrl === "string" ? request.originalUrl : (request.url ?? "");
 }
 
 /** Node joins the lines of one name into one value; what came is in `rawHeaders`. */
-function headerLines({ rawHeaders }: IncomingMessage, name: string): string[] {
+function headerLines({ rawHeaders }: NodeRequest, name: string): string[] {
   const lines: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     if (rawHeaders[at]?.toLowerCase() === name) lines.push(rawHeaders[at + 1] ?? "");

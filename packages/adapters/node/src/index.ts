@@ -1,2 +1,3 @@
 export { intercept } from "./intercept.js";
-export { type OnceListener, onceover } from "./listener.js";
+export { type NodeListener, type OnceListener, onceover } from "./listener.js";
+export type { NodeRequest, NodeResponse } from "./node-request.js";

@@ -1,8 +1,9 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Mount, Run, Verdict } from "@onceover/core";
-import { sendAnswer } from "./answer.js";
+import { sendAnswer, sendLive } from "./answer.js";
 import { capture } from "./capture.js";
 import { factsOf } from "./facts.js";
+import type { NodeRequest } from "./node-request.js";
 import { outliveConnection, seemConnected } from "./outlive.js";
 import { isIntercepted } from "./stand-before.js";
 
@@ -12,7 +13,7 @@ import { isIntercepted } from "./stand-before.js";
  *
  * `fail` is called with what the application's own `scope` or `fingerprint` function threw; always an error.
  */
-export function intercept<Request extends IncomingMessage>(
+export function intercept<Request extends NodeRequest>(
   mount: Mount<Request>,
   request: Request,
   response: ServerResponse,
@@ -25,6 +26,8 @@ export function intercept<Request extends IncomingMessage>(
         return handle();
       case "answer":
         return sendAnswer(response, verdict.answer);
+      case "join":
+        return sendLive(response, verdict.answer);
       case "run":
         seemConnected(request);
         capture(response, verdict.run);

@@ -1,13 +1,25 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { type MountOptions, type Once, type Onceover, problemAnswer } from "@onceover/core";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import { checkHandler, type MountOptions, mountOf, type Once, type Onceover, problemAnswer } from "@onceover/core";
 import { sendAnswer } from "./answer.js";
 import { intercept } from "./intercept.js";
+import type { NodeRequest, NodeResponse } from "./node-request.js";
 
-/** A `node:http` listener; it may be an async function. `once` is there for a request that carries an idempotency key. */
-export type OnceListener = (request: IncomingMessage, response: ServerResponse, once?: Once) => unknown;
+/** What `createServer` of `node:http`, `node:https` and `node:http2` takes. */
+export type NodeListener<Request extends NodeRequest = IncomingMessage> = (
+  request: Request,
+  response: NodeResponse<Request>,
+) => void;
+
+/** A listener; it may be an async function. `once` is there for a request that carries an idempotency key. */
+export type OnceListener<Request extends NodeRequest = IncomingMessage> = (
+  request: Request,
+  response: NodeResponse<Request>,
+  once?: Once,
+) => unknown;
 
 /**
- * Makes a `node:http` listener idempotent.
+ * Makes a listener of `node:http`, `node:https` or `node:http2` idempotent; which one is said by the type of `once`.
  *
  * What a listener throws, or rejects with, for a request that carries a key becomes a 500 problem and the event
  * `handler-failed`; for any other request nothing is changed.
@@ -18,17 +30,19 @@ export type OnceListener = (request: IncomingMessage, response: ServerResponse, 
  *   response.end(await charge(run?.effectKey("charge")));
  * }));
  */
-export function onceover(
-  once: Onceover<IncomingMessage>,
-  listener: OnceListener,
-  options?: MountOptions<IncomingMessage>,
-): RequestListener {
-  const mount = once.mount(options);
-  return function onceover(request, response) {
+export function onceover<Request extends NodeRequest>(
+  once: Onceover<Request>,
+  listener: OnceListener<Request>,
+  options?: MountOptions<Request>,
+): NodeListener<Request> {
+  const mount = mountOf(once, options);
+  checkHandler("listener", listener);
+  return function onceover(request, given) {
+    const response = asHttp1(given);
     const failed = () => sendAnswer(response, problemAnswer("handler-failed"));
     intercept(mount, request, response, failed, (run) => {
-      if (run === undefined) return listener(request, response);
-      return call(listener, request, response, run.once).catch((error: unknown) => {
+      if (run === undefined) return listener(request, given);
+      return call(() => listener(request, given, run.once)).catch((error: unknown) => {
         run.failed(error);
         if (response.writableEnded) return;
         if (response.headersSent) response.destroy();
@@ -38,9 +52,12 @@ export function onceover(
   };
 }
 
+/** What is done with it, the compatibility API has as well; where it has not, its version is looked at. */
+function asHttp1(response: ServerResponse | Http2ServerResponse): ServerResponse {
+  return response as ServerResponse;
+}
+
 /** Turns what is thrown at once into what is thrown later. */
-async function call(
-  ...[listener, request, response, once]: [OnceListener, ...Parameters<OnceListener>]
-): Promise<void> {
-  await listener(request, response, once);
+async function call(listener: () => unknown): Promise<void> {
+  await listener();
 }

@@ -29,8 +29,20 @@ export function standBefore(response: Intercepted, interceptor: Interceptor): vo
   for (const name of METHODS) {
     if (Object.hasOwn(response, name)) Object.assign(response, { [name]: interceptor[name].bind(interceptor) });
   }
-  Object.setPrototypeOf(response, interceptingPrototype(Object.getPrototypeOf(response)));
   response[INTERCEPTOR] = interceptor;
+  settleShape(response);
+  Object.setPrototypeOf(response, interceptingPrototype(Object.getPrototypeOf(response)));
+}
+
+/**
+ * Gives a response the fields that Node would add when it is sent, before its prototype changes: an object that gains a
+ * field after that has a shape of its own, which the engine has seen nowhere, and each access to it is looked up anew. HTTP/2
+ * keeps these fields elsewhere.
+ */
+function settleShape(response: ServerResponse): void {
+  if (response.req.httpVersionMajor >= 2) return;
+  const { statusCode, statusMessage } = response;
+  Object.assign(response, { statusCode, statusMessage });
 }
 
 const PROTOTYPES = new WeakMap<object, object>();

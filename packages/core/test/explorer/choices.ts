@@ -75,6 +75,7 @@ function handlerDeeds(world: World): Choice[] {
 }
 
 function deedsOf({ settings }: World, { phase }: HandlerStep): Deed[] {
+  if (phase === "end") return settings.whims ? ["end", "cut"] : ["end"];
   if (phase === "answer") return settings.whims ? ["answer", "fail"] : ["answer"];
   return settings.whims ? ["effect", "fail", "abandon", "cut"] : ["effect"];
 }

@@ -11,6 +11,7 @@ const WORLD = {
   inFlight: "wait",
   processes: 2,
   whims: false,
+  streams: false,
   canonical: true,
 } as const;
 

@@ -59,6 +59,7 @@ const SMALL = {
   processes: 2,
   faults: 0,
   whims: false,
+  streams: false,
   canonical: true,
 } as const;
 

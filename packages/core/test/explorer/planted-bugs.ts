@@ -28,7 +28,7 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
   "the answer leaves before its record is stored": [
     {
       file: "run.ts",
-      find: "let written = await write(record);",
+      find: "let written = await store(record);",
       replace: 'void write(record);\n    let written: string = "ok";',
     },
   ],

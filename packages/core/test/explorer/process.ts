@@ -1,7 +1,16 @@
 /** One process of the simulation: the real core on simulated clocks and timers, an adapter, and a handler. */
 
 import { hash } from "node:crypto";
-import type { Answer, Once, OwnerToken, Recovered, RequestFacts, Run, UnknownOutcome } from "../../src/index.js";
+import type {
+  Answer,
+  LiveAnswer,
+  Once,
+  OwnerToken,
+  Recovered,
+  RequestFacts,
+  Run,
+  UnknownOutcome,
+} from "../../src/index.js";
 import type { Platform } from "../../src/platform.js";
 import type { Effect } from "./ledger.js";
 import { callerMs, remember, storeFor } from "./network.js";
@@ -73,6 +82,8 @@ export async function serve(world: World, request: Sent): Promise<void> {
       return answered(world, request, verdict.answer);
     case "run":
       return handle(world, request, verdict.run);
+    case "join":
+      return readAlong(world, request, verdict.answer);
     default:
       world.violations.push(`verdict: ${request.id} was let through without a run`);
   }
@@ -134,10 +145,27 @@ function cut(request: Sent, run: Run): void {
 async function finish(world: World, request: Sent, run: Run, status: number, body: string): Promise<void> {
   const bytes = encoder.encode(body);
   run.head(status, [["Content-Type", "text/plain"]], []);
-  run.write(bytes);
+  if (world.settings.streams) {
+    run.write(bytes.slice(0, 1));
+    if ((await step(world, request, "end")) === "cut") return cut(request, run);
+    run.write(bytes.slice(1));
+  } else run.write(bytes);
   const release = await run.end();
   const own = { status, headers: [], chunks: [bytes] };
   answered(world, request, release.action === "send" ? own : release.answer);
+}
+
+/** A client that reads along; one that is cut off has no answer. */
+async function readAlong(world: World, request: Sent, { status, body }: LiveAnswer): Promise<void> {
+  const chunks: Uint8Array[] = [];
+  try {
+    for await (const chunk of body) chunks.push(chunk);
+  } catch {
+    request.gone = true;
+    request.over = true;
+    return;
+  }
+  answered(world, request, { status, headers: [], chunks });
 }
 
 function answered(world: World, request: Sent, answer: Answer): void {
@@ -148,9 +176,16 @@ function answered(world: World, request: Sent, answer: Answer): void {
 
 function received({ status, chunks }: Answer): Received {
   const body = chunks.map((chunk) => decoder.decode(chunk)).join("");
-  const problem = body.startsWith("{") ? (JSON.parse(body) as { readonly executed?: boolean | "unknown" }) : undefined;
+  const problem = body.startsWith("{") ? (JSON.parse(body) as Problem) : undefined;
   const effect = status === 200 ? body.split(" ")[0] : undefined;
-  return { status, body, executed: problem?.executed, effect };
+  // A tombstone says that there was a run, and what it came to.
+  const executed = problem?.code === "answer-not-kept" ? true : problem?.executed;
+  return { status, body, executed, effect };
+}
+
+interface Problem {
+  readonly code: string;
+  readonly executed?: boolean | "unknown";
 }
 
 /** What the application says of an unknown outcome; always the truth. */
@@ -165,8 +200,13 @@ function truth(world: World, process: Process, wanted: Sent, attempt: number): R
   const effect = closes ? world.ledger.close(wanted, attempt) : world.ledger.find(wanted);
   if (effect !== undefined) return { outcome: "done", response: { status: 200, body: effect.id } };
   const othersAreDead = world.sent.every(
-    (other) =>
-      other.scope !== wanted.scope || other.process === process || other.over || other.process.status === "down",
+    (other) => other.scope !== wanted.scope || other.over || !isAlive(world, process, other),
   );
   return closes || othersAreDead ? { outcome: "rerun" } : { outcome: "unknown" };
+}
+
+/** In its own process, the application knows which handlers are at work. */
+function isAlive(world: World, asked: Process, { process, id }: Sent): boolean {
+  if (process !== asked) return process.status !== "down";
+  return world.steps.some((step) => step.process === process && step.id === `${process.id}.${id}.effect`);
 }

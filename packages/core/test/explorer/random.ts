@@ -69,6 +69,7 @@ export function randomSettings(base: Pick<Settings, "createOnceoverOn" | "rules"
     processes: one([2, 2, 3]),
     faults: one([1, 2, 3, 4]),
     whims: one([false, true]),
+    streams: one([false, true]),
     canonical: false,
   };
 }

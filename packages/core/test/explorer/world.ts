@@ -33,6 +33,8 @@ export interface Settings {
   readonly faults: number;
   /** Whether the handler may also fail, abandon or cut, and the client may hang up and send again. */
   readonly whims: boolean;
+  /** Whether an answer leaves in two pieces, with time for others to join it between them. */
+  readonly streams: boolean;
   /** Whether of several orders that lead to the same only one is offered; how, and why that hides nothing, stands in choices.ts. */
   readonly canonical: boolean;
 }
@@ -112,12 +114,12 @@ export interface Call {
 export interface HandlerStep {
   readonly id: string;
   readonly process: Process;
-  readonly phase: "effect" | "answer";
+  readonly phase: "effect" | "answer" | "end";
   go(what: Deed): void;
 }
 
 /** What a handler may do next. */
-export type Deed = "effect" | "answer" | "fail" | "abandon" | "cut";
+export type Deed = "effect" | "answer" | "fail" | "abandon" | "cut" | "end";
 
 /** The faults, by name. */
 export const FAULTS = ["drop-request", "drop-reply", "late", "crash", "pause", "stall", "fail-over"] as const;

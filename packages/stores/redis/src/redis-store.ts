@@ -1,8 +1,9 @@
 import type { Acquired, AcquireRequest, Store } from "@onceover/core";
-import { isCluster } from "./client.js";
+import { clientPrefix, isCluster } from "./client.js";
 import { withDeadline } from "./deadline.js";
 import { directSender, type Send } from "./direct-sender.js";
 import { late, storeError } from "./errors.js";
+import { createListener } from "./listener.js";
 import { checkOptions, type RedisStoreOptions } from "./options.js";
 import { replicatedSender } from "./replicated-sender.js";
 import { decodeAcquire, decodeForgotten, decodeFound, decodeProbe, decodeWritten } from "./reply.js";
@@ -29,6 +30,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   const replicated =
     waitReplicas === undefined || isCluster(client) ? undefined : replicatedSender(client, waitReplicas, timeoutMs);
   const confirmed = replicated?.send ?? direct;
+  const listener = createListener(client);
   const deadline = () => performance.now() + timeoutMs;
 
   /** Runs a script on one key of ours and settles with its reply, or rejects at `endMs` at the latest. */
@@ -87,6 +89,19 @@ export function redisStore(options: RedisStoreOptions): Store {
       const inspect = async (key: string) => decodeFound(await run(direct, scripts.inspect, key, []));
       return bounded(() => listUnknowns({ client, prefix, inspect }, position));
     },
+    async watch(key, changed) {
+      const channel = clientPrefix(client) + prefix + key;
+      const { begun, leave } = listener.listen(channel, changed);
+      try {
+        await withDeadline(deadline(), () => begun, storeError);
+        // Only now: whoever ends the run from here on tells.
+        decodeWritten(await run(direct, scripts.watch, key, []));
+        return leave;
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    },
     verify() {
       const probe = async () => {
         const sentMs = performance.now();
@@ -97,6 +112,7 @@ export function redisStore(options: RedisStoreOptions): Store {
       return bounded(() => verifyRedis({ client, probe, waitReplicas: waitReplicas ?? 0 }));
     },
     async close() {
+      listener.close();
       replicated?.close();
     },
   };

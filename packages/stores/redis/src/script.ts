@@ -7,6 +7,7 @@ import { INSPECT } from "./scripts/inspect.js";
 import { PROBE } from "./scripts/probe.js";
 import { READ } from "./scripts/read.js";
 import { RENEW } from "./scripts/renew.js";
+import { WATCH } from "./scripts/watch.js";
 
 /** A Lua script and the digest under which a server knows it. */
 export interface Script {
@@ -28,6 +29,7 @@ export const scripts = {
   complete: script(COMPLETE),
   abandon: script(ABANDON),
   read: script(READ),
+  watch: script(WATCH),
   forget: script(FORGET),
   inspect: script(INSPECT),
   probe: script(PROBE),

@@ -31,7 +31,7 @@ describe("on a single node with an append-only file", () => {
   afterAll(() => server.stop());
 
   const suite: StoreSuite = {
-    capabilities: { tier: "T1", durable: true },
+    capabilities: { tier: "T1", durable: true, watches: true },
     async open() {
       const stores = opener(() => connect(server.port));
       return {
@@ -72,7 +72,7 @@ describe("with one replica that confirms", () => {
   });
 
   describeStore("redis, waitReplicas: 1", {
-    capabilities: { tier: "T2", durable: false },
+    capabilities: { tier: "T2", durable: false, watches: true },
     async open() {
       const stores = opener(() => connect(master.port), { waitReplicas: 1, timeoutMs: 5000 });
       const opened = [stores.open()];
@@ -101,7 +101,7 @@ describe("on a Cluster of three masters", () => {
   afterAll(() => cluster.stop());
 
   describeStore("redis cluster", {
-    capabilities: { tier: "T1", durable: false },
+    capabilities: { tier: "T1", durable: false, watches: true },
     async open() {
       const stores = opener(() => connectCluster(cluster.startupNodes), { timeoutMs: 5000 });
       return { store: stores.open(), second: async () => stores.open(), close: async () => void stores.disconnect() };

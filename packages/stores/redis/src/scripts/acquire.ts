@@ -29,6 +29,6 @@ if not own then
   fence = math.max((fence or 0) + 1, now)
   attempt = (attempt or 0) + 1
 end
-redis.call('SET', KEYS[1], pack('R', ARGV[1], fence, attempt, now + ARGV[3], ARGV[2]), 'PX', ARGV[4])
+redis.call('SET', KEYS[1], pack(running, ARGV[1], fence, attempt, now + ARGV[3], ARGV[2]), 'PX', ARGV[4])
 return 'A|' .. whole(fence) .. '|' .. whole(attempt) .. '|' .. whole(now)
 `;

@@ -1,4 +1,4 @@
-import { openRecord, PACK_RECORD } from "./envelope.js";
+import { openRecord, PACK_RECORD, TELL } from "./envelope.js";
 
 /** Turns a running record into a done one. */
 export const COMPLETE = `-- onceover complete
@@ -9,6 +9,7 @@ export const COMPLETE = `-- onceover complete
 -- replies O ok, S stale (nothing was written), X unreadable (nothing was written)
 ${openRecord("GET")}
 ${PACK_RECORD}
+${TELL}
 if not state or state == 'A' or token ~= ARGV[1] then return 'S' end
 if state == 'D' then
   -- The first record stands. Its time to live is written once more as it is: a WAIT that follows is promised to
@@ -18,5 +19,6 @@ if state == 'D' then
   return 'O'
 end
 redis.call('SET', KEYS[1], pack('D', token, fence, attempt, lease, fingerprint) .. ARGV[3], 'PX', ARGV[2])
+tell()
 return 'O'
 `;

@@ -9,6 +9,6 @@ export const RENEW = `-- onceover renew
 ${openRecord("GET")}
 ${PACK_RECORD}
 if state ~= 'R' or token ~= ARGV[1] then return 'S' end
-redis.call('SET', KEYS[1], pack('R', token, fence, attempt, now + ARGV[2], fingerprint), 'KEEPTTL')
+redis.call('SET', KEYS[1], pack(running, token, fence, attempt, now + ARGV[2], fingerprint), 'KEEPTTL')
 return 'O'
 `;
