@@ -6,7 +6,7 @@ import type { StoreKey } from "./store.js";
 /** A done record at hand, with the answer it is replayed by. */
 export interface CachedRecord {
   readonly record: RunRecord;
-  /** Absent for a tombstone. */
+  /** Made when it is first asked for; `undefined` for a tombstone. */
   readonly replay: Answer | undefined;
   readonly untilMs: number;
 }
@@ -35,13 +35,29 @@ export function createRecordCache(): RecordCache {
       return undefined;
     },
     set(key, record, nowMs, retentionMs) {
-      const replay = record.kind === "answer" ? replayAnswer(record) : undefined;
-      const cached = { record, replay, untilMs: nowMs + Math.min(retentionMs, LONGEST_MS) };
+      const cached = new OneCached(record, nowMs + Math.min(retentionMs, LONGEST_MS));
       if (answerBytes(record) <= MAX_CACHED_BYTES) records.set(key, cached);
       return cached;
     },
     delete: (key) => void records.delete(key),
   };
+}
+
+/** Most records are never replayed from here, and many of them live long enough to burden the garbage collector. */
+class OneCached implements CachedRecord {
+  readonly record: RunRecord;
+  readonly untilMs: number;
+  #replay: Answer | undefined;
+
+  constructor(record: RunRecord, untilMs: number) {
+    this.record = record;
+    this.untilMs = untilMs;
+  }
+
+  get replay(): Answer | undefined {
+    if (this.record.kind === "answer") this.#replay ??= replayAnswer(this.record);
+    return this.#replay;
+  }
 }
 
 function answerBytes(record: RunRecord): number {

@@ -5,10 +5,9 @@ const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** An answer as a `Response`. Fields that middleware in front has set, `already`, stay unless the answer has its own. */
 export function toResponse({ status, headers, chunks }: Answer, already: readonly HeaderLine[] = []): Response {
-  const fields = fieldsOf(headers, already);
-  if (BODILESS.has(status)) return new Response(null, { status, headers: fields });
+  if (BODILESS.has(status)) return new Response(null, { status, headers: fieldsOf(headers, already) });
   const body = joined(chunks);
-  fields.set("Content-Length", String(body.length));
+  const fields = fieldsOf([...headers, ["Content-Length", String(body.length)]], already);
   // For an empty body, some servers make up a media type.
   return new Response(body.length === 0 ? null : body, { status, headers: fields });
 }
@@ -18,12 +17,11 @@ export function toLiveResponse({ status, headers, body }: LiveAnswer, already: r
   return new Response(body, { status, headers: fieldsOf(headers, already) });
 }
 
-function fieldsOf(headers: readonly HeaderLine[], already: readonly HeaderLine[]): Headers {
-  const fields = new Headers();
-  for (const [name, value] of already) fields.append(name, value);
-  for (const [name] of headers) fields.delete(name);
-  for (const [name, value] of headers) fields.append(name, value);
-  return fields;
+/** As a list: a server that sends it as it is needs no `Headers` in between. */
+function fieldsOf(headers: readonly HeaderLine[], already: readonly HeaderLine[]): [string, string][] {
+  const own = new Set(already.length === 0 ? [] : headers.map(([name]) => name.toLowerCase()));
+  const kept = already.filter(([name]) => !own.has(name.toLowerCase()));
+  return [...kept, ...headers].map(([name, value]) => [name, value]);
 }
 
 /** The chunks as one; the only one is handed out as it is. */

@@ -6,7 +6,7 @@ export interface TakenBody {
   /** Reads it, for `RequestFacts.body`. */
   read(maxBodyBytes: number): Promise<BodyFacts>;
   /** The bytes as they came, once `read` has them; `undefined` where the request still holds its body itself. */
-  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+  bytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** The content encodings that are undone; with any other, the bytes are compared as they came. */
@@ -21,21 +21,20 @@ const FORMATS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
  * them.
  */
 export function takeBody(request: Request, kept?: () => Promise<BodyFacts> | undefined): TakenBody {
-  let bytes: Uint8Array<ArrayBuffer> | undefined;
-  return {
-    get bytes() {
-      return bytes;
-    },
+  const taken: TakenBody = {
+    bytes: undefined,
     async read(maxBodyBytes) {
       const whole = request.bodyUsed
         ? ((await kept?.()) ?? { outcome: "consumed" as const })
         : await collect(request, maxBodyBytes);
       if (whole.outcome !== "bytes") return whole;
       if (whole.bytes.length > maxBodyBytes) return { outcome: "too-large" };
-      bytes = joined([whole.bytes]);
-      return decoded(bytes, request.headers.get("content-encoding"), maxBodyBytes);
+      taken.bytes = joined([whole.bytes]);
+      const encoding = request.headers.get("content-encoding");
+      return encoding === null ? whole : decoded(taken.bytes, encoding, maxBodyBytes);
     },
   };
+  return taken;
 }
 
 async function collect(request: Request, maxBodyBytes: number): Promise<BodyFacts> {
@@ -67,12 +66,8 @@ async function drained(body: ReadableStream<Uint8Array> | null, maxBodyBytes: nu
   }
 }
 
-async function decoded(
-  bytes: Uint8Array<ArrayBuffer>,
-  encoding: string | null,
-  maxBodyBytes: number,
-): Promise<BodyFacts> {
-  const format = FORMATS.get(encoding?.trim().toLowerCase() ?? "");
+async function decoded(bytes: Uint8Array<ArrayBuffer>, encoding: string, maxBodyBytes: number): Promise<BodyFacts> {
+  const format = FORMATS.get(encoding.trim().toLowerCase());
   if (format === undefined || bytes.length === 0 || typeof DecompressionStream === "undefined") {
     return { outcome: "bytes", bytes };
   }

@@ -15,6 +15,8 @@ export interface Outgoing {
   readonly already?: readonly HeaderLine[];
   /** Aborted when the client hangs up; not every server cancels the body then. */
   readonly clientGone?: AbortSignal | undefined;
+  /** The body of a response that is known before it is read, because who made the response was watched. */
+  readonly textOf?: (response: Response) => string | undefined;
 }
 
 /** How much is read ahead before an answer counts as a stream, in bytes. */
@@ -27,8 +29,10 @@ const MOST_AHEAD_BYTES = 65_536;
 export async function capture(
   run: Run,
   response: Response,
-  { already = [], clientGone }: Outgoing = {},
+  { already = [], clientGone, textOf }: Outgoing = {},
 ): Promise<Response> {
+  const text = textOf?.(response);
+  if (text !== undefined) return known(run, response, text, already);
   const reader = readerOf(response);
   run.head(response.status, [...response.headers], already);
   if (reader === undefined) return whole(run, response, [], already);
@@ -39,6 +43,16 @@ export async function capture(
     else if ("end" in piece && piece.end === "whole") return whole(run, response, chunks, already);
   }
   return new Response(relay({ run, reader, pieces, clientGone, declared: declaredBytes(response) }), response);
+}
+
+const utf8 = new TextEncoder();
+
+/** A response whose body is known leaves as it is. */
+async function known(run: Run, response: Response, text: string, already: readonly HeaderLine[]): Promise<Response> {
+  run.head(response.status, [...response.headers], already);
+  run.write(utf8.encode(text));
+  const release = await run.end();
+  return release.action === "replace" ? toResponse(release.answer, already) : response;
 }
 
 function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> | undefined {

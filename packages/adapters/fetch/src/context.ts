@@ -14,8 +14,8 @@ function isContext(value: unknown): value is ExecutionContext {
 }
 
 /** Keeps the runtime at work until an arrival is judged, and its run, if it begins one, has its record. */
-export function keepAlive(context: ExecutionContext | undefined, arriving: MaybePromise<Verdict>): void {
-  if (arriving instanceof Promise) context?.waitUntil(arriving.then(runSettled, () => {}));
+export function keepAlive(arriving: MaybePromise<Verdict>, context: () => ExecutionContext | undefined): void {
+  if (arriving instanceof Promise) context()?.waitUntil(arriving.then(runSettled, () => {}));
 }
 
 function runSettled(verdict: Verdict): Promise<unknown> | undefined {

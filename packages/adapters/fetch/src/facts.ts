@@ -10,10 +10,7 @@ const NONE: readonly string[] = [];
 export function factsOf<About>(request: Request, body: TakenBody, about: About): RequestFacts<About> {
   return {
     method: request.method,
-    get target() {
-      const { pathname, search } = new URL(request.url);
-      return pathname + search;
-    },
+    target: targetOf(request.url),
     header(name) {
       const value = request.headers.get(name);
       return value === null ? NONE : [value];
@@ -21,4 +18,11 @@ export function factsOf<About>(request: Request, body: TakenBody, about: About):
     body: (maxBodyBytes) => body.read(maxBodyBytes),
     request: about,
   };
+}
+
+/** Path and query of a request's URL, which is whole and in its normal form: no other is let through by `Request`. */
+function targetOf(url: string): string {
+  const from = url.indexOf("/", url.indexOf("://") + 3);
+  const to = url.indexOf("#", from);
+  return to === -1 ? url.slice(from) : url.slice(from, to);
 }

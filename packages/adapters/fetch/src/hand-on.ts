@@ -34,9 +34,30 @@ export function handOn<Incoming extends Request>(
     Object.defineProperty(next, name, { get: () => Reflect.get(request, name), configurable: true });
   }
   Object.defineProperty(next, "once", { value: once, configurable: true });
+  if (bytes !== undefined) readFrom(next, bytes);
   handedOn.add(next);
   // The members that a platform's own kind of request has beside the standard ones were given just now.
   return next as OnceoverRequest<Incoming>;
+}
+
+const utf8 = new TextDecoder();
+
+/**
+ * Lets the body that is at hand be read as it is. By way of the request's own stream that would cost more than all the rest
+ * of an adapter; whoever asks for the stream, or passes the request to `fetch`, has that.
+ */
+function readFrom(request: Request, bytes: Uint8Array<ArrayBuffer>): void {
+  const { text, json, arrayBuffer } = request;
+  const own = <T>(read: () => T, theirs: () => Promise<T>) => ({
+    value: async () => (request.bodyUsed ? theirs.call(request) : read()),
+    configurable: true,
+    writable: true,
+  });
+  Object.defineProperties(request, {
+    text: own(() => utf8.decode(bytes), text),
+    json: own(() => JSON.parse(utf8.decode(bytes)), json),
+    arrayBuffer: own(() => bytes.slice().buffer, arrayBuffer),
+  });
 }
 
 function isNative(request: Request): boolean {

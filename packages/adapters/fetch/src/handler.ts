@@ -40,7 +40,7 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
     if (isHandedOn(request)) return handler(request, ...rest);
     const body = takeBody(request);
     const arriving = mount.attempt(factsOf<Request>(request, body, request));
-    keepAlive(contextAmong(rest), arriving);
+    keepAlive(arriving, () => contextAmong(rest));
     const verdict = await arriving;
     switch (verdict.action) {
       case "pass":

@@ -12,6 +12,8 @@ import {
 } from "@onceover/fetch";
 import type { Context, MiddlewareHandler, Next } from "hono";
 import { keptBody } from "./kept-body.js";
+import { lendBody } from "./lend-body.js";
+import { watchTexts } from "./made-texts.js";
 
 /** What `c.get("once")` gives: this run of the request's idempotency key; absent where the request carries none. */
 export interface OnceoverVariables {
@@ -40,7 +42,7 @@ export function onceover(
     if (c.get("once") !== undefined) return next();
     const body = takeBody(c.req.raw, () => keptBody(c.req));
     const arriving = mount.attempt(factsOf<Context>(c.req.raw, body, c));
-    keepAlive(contextAmong(contexts(c)), arriving);
+    keepAlive(arriving, () => contextAmong(contexts(c)));
     const verdict = await arriving;
     switch (verdict.action) {
       case "pass":
@@ -62,8 +64,11 @@ async function runOn(
   body: TakenBody,
   run: Run,
 ): Promise<void> {
-  const outgoing = { already: linesBefore(c), clientGone: c.req.raw.signal };
-  c.req.raw = handOn(c.req.raw, body, run.once);
+  const { raw } = c.req;
+  const outgoing = { already: linesBefore(c), clientGone: raw.signal, textOf: watchTexts(c) };
+  const handedOn = () => handOn(raw, body, run.once);
+  if (body.bytes === undefined) c.req.raw = handedOn();
+  else lendBody(c.req, body.bytes, handedOn);
   c.set("once", run.once);
   replace(c, await answerOf(run, () => answered(c, next, run), outgoing));
 }
@@ -88,11 +93,15 @@ function replace(c: Context, response: Response): void {
   c.res = response;
 }
 
-/** Where there is no execution context, asking for it throws: on Node, and in tests. */
+/** Where there is no execution context, asking for it throws: on Node, and in tests. Nobody looks at the stack of that error. */
 function contexts(c: Context): readonly unknown[] {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   try {
     return [c.executionCtx];
   } catch {
     return [];
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
