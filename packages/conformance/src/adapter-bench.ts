@@ -1,14 +1,10 @@
 import type { ServerResponse } from "node:http";
 import { type HeaderLine, type MountOptions, memoryStore, type OnceoverEvent } from "@onceover/core";
 import { expect } from "vitest";
-import {
-  CALLER_HEADER,
-  type ClientAnswer,
-  type ClientRequest,
-  openRaw,
-  type RawConnection,
-  send,
-} from "./adapter-client.js";
+import { connect, send } from "./adapter-client.js";
+import type { ClientConnection } from "./adapter-exchange.js";
+import { openRaw, type RawConnection } from "./adapter-raw.js";
+import { CALLER_HEADER, type ClientAnswer, type ClientRequest } from "./adapter-request.js";
 import { type ControlledStore, controlledStore } from "./adapter-store.js";
 import type {
   AdapterCapabilities,
@@ -16,6 +12,8 @@ import type {
   AdapterSetup,
   AdapterSuite,
   NeutralHandler,
+  OpenedStore,
+  Protocol,
   Reply,
 } from "./adapter-suite.js";
 
@@ -24,6 +22,8 @@ export interface AdapterCase {
   readonly rule: string;
   /** Left out where the framework has no such thing. */
   readonly needs?: keyof AdapterCapabilities;
+  /** Left out where the client speaks another protocol, which has no such thing. */
+  readonly only?: Protocol;
   /** It spends its time waiting, and is run together with others that do. */
   readonly waits?: true;
   /** Rejects where the adapter breaks the rule. The caller closes the bench. */
@@ -52,8 +52,13 @@ export interface App {
   readonly runs: number;
   /** What the onceover of this server told its listener. */
   readonly events: readonly OnceoverEvent[];
+  /** Sends a request on a connection of its own and takes the whole answer. */
   send(request: ClientRequest, signal?: AbortSignal): Promise<ClientAnswer>;
-  /** A connection that is ended with the bench. */
+  /** Sends a request on a connection of its own, which is ended with the bench. */
+  open: ClientConnection["open"];
+  /** A connection for several requests, ended with the bench. */
+  connect(): ClientConnection;
+  /** A connection on which the case speaks HTTP/1.1 itself, ended with the bench. */
   raw(): RawConnection;
   close(): Promise<void>;
 }
@@ -62,7 +67,7 @@ export interface App {
 export const QUIET_MS = 30;
 
 /** Opens the store for one case. */
-export async function openBench({ start, openStore = openMemory }: AdapterSuite): Promise<AdapterBench> {
+export async function openBench({ start, openStore = openMemory, protocol }: AdapterSuite): Promise<AdapterBench> {
   const opened = await openStore();
   const store = controlledStore(opened.store);
   const closing: (() => unknown)[] = [];
@@ -70,16 +75,24 @@ export async function openBench({ start, openStore = openMemory }: AdapterSuite)
     store,
     async serve(route, instance = {}) {
       const { setup, told } = setupOf(store, route, instance);
-      const { url, close } = await start(setup);
-      const app = { url, send: send.bind(undefined, url), close: once(close) };
-      closing.push(app.close);
-      const raw = () => {
-        const connection = openRaw(url);
+      const server = await start(setup);
+      const close = once(() => server.close());
+      const { url } = server;
+      closing.push(close);
+      const ending = <T extends { destroy(): void }>(connection: T): T => {
         closing.push(connection.destroy);
         return connection;
       };
+      const app = {
+        url,
+        close,
+        connect: () => ending(connect(url, protocol)),
+        open: (...request: Parameters<App["open"]>) => ending(connect(url, protocol)).open(...request),
+        raw: () => ending(openRaw(url)),
+        send: (...request: Parameters<App["send"]>) => send(connect(url, protocol), ...request),
+      };
       // Not spread: `runs` changes.
-      return Object.assign(told, app, { raw });
+      return Object.assign(told, app);
     },
     async close() {
       for (const end of closing.reverse()) await end();
@@ -88,7 +101,7 @@ export async function openBench({ start, openStore = openMemory }: AdapterSuite)
   };
 }
 
-async function openMemory() {
+async function openMemory(): Promise<OpenedStore> {
   const store = memoryStore();
   return { store, close: () => store.close() };
 }

@@ -12,9 +12,9 @@ import {
   streamed,
   text,
 } from "./adapter-bench.js";
-import { type ClientAnswer, until } from "./adapter-client.js";
-import { latch } from "./adapter-store.js";
+import type { ClientAnswer } from "./adapter-request.js";
 import type { AdapterCapabilities, Reply } from "./adapter-suite.js";
+import { latch, until } from "./adapter-wait.js";
 
 /** A PNG of one pixel: bytes that are no text. */
 const PNG = Buffer.from(
@@ -250,11 +250,10 @@ export const ANSWER_CASES: readonly AdapterCase[] = [
     async run({ serve }) {
       const gate = latch();
       const app = await serve(() => streamed("write", ["early", "late"], (index) => index === 1 && gate.opened));
-      const raw = app.raw();
-      raw.write("POST /pay HTTP/1.1\r\nHost: h\r\nX-Caller: alice\r\nIdempotency-Key: k\r\nContent-Length: 0\r\n\r\n");
-      expect(await raw.until((received) => received.includes("early"))).not.toContain("late");
+      const exchange = app.open({ key: "k", body: "" });
+      expect(await exchange.until((received) => received.includes("early"))).not.toContain("late");
       gate.open();
-      await raw.until((received) => received.includes("late"));
+      expect((await exchange.answer()).text).toBe("earlylate");
     },
   },
 ];

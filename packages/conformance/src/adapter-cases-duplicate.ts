@@ -9,9 +9,10 @@ import {
   QUIET_MS,
   streamed,
 } from "./adapter-bench.js";
-import { type ClientAnswer, pause, requestText, until, wholeAnswers } from "./adapter-client.js";
-import { latch } from "./adapter-store.js";
+import { requestText, wholeAnswers } from "./adapter-raw.js";
+import type { ClientAnswer } from "./adapter-request.js";
 import type { NeutralHandler } from "./adapter-suite.js";
+import { latch, pause, until } from "./adapter-wait.js";
 
 /** A handler that says when it begins and waits until it is let go. */
 function gated(answer: NeutralHandler = () => json({ paid: true })) {
@@ -130,6 +131,7 @@ export const DUPLICATE_CASES: readonly AdapterCase[] = [
   },
   {
     rule: "requests pipelined on one connection are answered in order, duplicates among them",
+    only: "http/1.1",
     async run({ serve }) {
       const app = await serve(numbered());
       const raw = app.raw();
@@ -147,19 +149,18 @@ export const DUPLICATE_CASES: readonly AdapterCase[] = [
     rule: "a connection is good for more after a run, a replay and a refusal",
     async run({ serve }) {
       const app = await serve(numbered());
-      const raw = app.raw();
+      const connection = app.connect();
       const statuses: number[] = [];
       for (const key of ["k", "k", "k1,k2", "k"]) {
-        raw.write(requestText({ key, json: 1 }));
-        const answers = wholeAnswers(await raw.until((text) => wholeAnswers(text).length === statuses.length + 1));
-        statuses.push(answers.at(-1)?.status ?? 0);
+        statuses.push((await connection.open({ key, json: 1 }).answer()).status);
       }
       expect(statuses).toEqual([201, 201, 400, 201]);
-      expect([app.runs, raw.isClosed]).toEqual([1, false]);
+      expect([app.runs, connection.wasEnded]).toEqual([1, false]);
     },
   },
   {
     rule: "HTTP/1.0 is answered without chunks, and the connection ends when the record is stored",
+    only: "http/1.1",
     async run({ store, serve }) {
       const app = await serve(() => streamed("write", ["one ", "two"]));
       const hold = store.hold("complete");
@@ -179,12 +180,11 @@ export const DUPLICATE_CASES: readonly AdapterCase[] = [
     rule: "Expect: 100-continue is answered before the body comes",
     async run({ serve }) {
       const app = await serve(async (call) => json({ told: await call.body() }));
-      const raw = app.raw();
-      const headers = [["Expect", "100-continue"] as const, ["Content-Length", "4"] as const];
-      raw.write(requestText({ key: "k", headers }));
-      await raw.until((received) => received.startsWith("HTTP/1.1 100"));
-      raw.write("body");
-      await raw.until((received) => received.endsWith('{"told":"body"}'));
+      const exchange = app.open({ key: "k", headers: [["Expect", "100-continue"]], declared: 4 }, "head");
+      await exchange.until(() => exchange.isContinued);
+      exchange.write("body");
+      exchange.end();
+      expect((await exchange.answer()).text).toBe('{"told":"body"}');
       expect(app.runs).toBe(1);
     },
   },

@@ -1,8 +1,8 @@
 import type { MountOptions } from "@onceover/core";
 import { expect } from "vitest";
 import { type AdapterCase, expectProblem, expectReplay, json, streamed, text } from "./adapter-bench.js";
-import { until } from "./adapter-client.js";
 import type { NeutralHandler } from "./adapter-suite.js";
+import { until } from "./adapter-wait.js";
 
 type Effects = NonNullable<MountOptions["effects"]>;
 

@@ -10,17 +10,29 @@ import {
   streamed,
   text,
 } from "./adapter-bench.js";
-import { pause, requestText, until, wholeAnswers } from "./adapter-client.js";
+import { requestText, wholeAnswers } from "./adapter-raw.js";
 import type { NeutralHandler, Reply } from "./adapter-suite.js";
+import { pause, until } from "./adapter-wait.js";
 
-const REQUEST = requestText({ key: "k", body: "x" });
+const REQUEST = { key: "k", body: "x" };
+
+const ELEVEN_BYTES = [["Content-Length", "11"]] as const;
+
+/** Makes the pieces of a stream come one by one. */
+function pauseOnce(index: number): unknown {
+  return index === 1 && pause(QUIET_MS);
+}
 
 /** Ways to answer `whole` of eleven bytes, and of no more. */
 const WHOLE: Readonly<Record<string, () => Reply>> = {
   "an answer sent at once": () => text("whole whole"),
   "an answer in chunks": () => streamed("write", ["whole ", "whole"]),
   "a stream": () => streamed("pipe", ["whole ", "whole"]),
-  "a stream of declared length": () => streamed("write", ["whole ", "whole"], undefined, [["Content-Length", "11"]]),
+  "a stream of declared length": () => streamed("write", ["whole ", "whole"], undefined, ELEVEN_BYTES),
+  "a stream of declared length, its halves apart": () =>
+    streamed("write", ["whole ", "whole"], pauseOnce, ELEVEN_BYTES),
+  "a piped stream of declared length, its halves apart": () =>
+    streamed("pipe", ["whole ", "whole"], pauseOnce, ELEVEN_BYTES),
 };
 
 const BY_HAND: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
@@ -50,21 +62,14 @@ const BY_HAND: Readonly<Record<string, (response: ServerResponse) => unknown>> =
 async function heldBack({ store, serve }: AdapterBench, handler: NeutralHandler): Promise<void> {
   const app = await serve(handler);
   const hold = store.hold("complete");
-  const raw = app.raw();
-  raw.write(REQUEST);
+  const exchange = app.open(REQUEST);
   await hold.reached;
   await pause(QUIET_MS);
-  expect(wholeAnswers(raw.received())).toEqual([]);
-  expect(raw.isClosed).toBe(false);
+  expect([exchange.isWhole, exchange.isClosed]).toEqual([false, false]);
   hold.release();
-  const [answer] = wholeAnswers(await raw.until((received) => wholeAnswers(received).length > 0));
-  expect(answer?.text).toBe("whole whole");
-  expectReplay(await app.send({ key: "k", body: "x" }), must(answer));
-}
-
-function must<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("there is no answer");
-  return value;
+  const answer = await exchange.answer();
+  expect(answer.text).toBe("whole whole");
+  expectReplay(await app.send(REQUEST), answer);
 }
 
 /** The last byte leaves when the record is stored, and not before. */
@@ -87,13 +92,12 @@ export const HOLD_CASES: readonly AdapterCase[] = [
     async run({ store, serve }) {
       const app = await serve(() => ({ how: "empty", status: 204, headers: [] }));
       const hold = store.hold("complete");
-      const raw = app.raw();
-      raw.write(REQUEST);
+      const exchange = app.open(REQUEST);
       await hold.reached;
       await pause(QUIET_MS);
-      expect(raw.received()).toBe("");
+      expect(exchange.isAnswered).toBe(false);
       hold.release();
-      await raw.until((received) => received.startsWith("HTTP/1.1 204"));
+      expect((await exchange.answer()).status).toBe(204);
     },
   },
   {
@@ -101,13 +105,12 @@ export const HOLD_CASES: readonly AdapterCase[] = [
     async run({ store, serve }) {
       const app = await serve(() => json({ paid: true }));
       const hold = store.hold("complete");
-      const raw = app.raw();
-      raw.write(REQUEST);
+      const exchange = app.open(REQUEST);
       await hold.reached;
-      raw.destroy();
+      exchange.hangUp();
       await pause(QUIET_MS);
       hold.release();
-      const again = await app.send({ key: "k", body: "x" });
+      const again = await app.send(REQUEST);
       expect([again.text, again.header("idempotency-replayed")]).toEqual(['{"paid":true}', "true"]);
       expect(app.runs).toBe(1);
     },
@@ -175,7 +178,10 @@ export const HOLD_CASES: readonly AdapterCase[] = [
         (response) => response.writeHead(202, "Noted", { "X-Ledger": ["l-1", "l-2"], "X-Other": "o" }),
         (response) => response.writeHead(202, ["X-Ledger", "l-1", "X-Ledger", "l-2", "X-Other", "o"]),
         (response) => response.writeHead(202, [["X-Ledger", ["l-1", "l-2"]] as never, ["X-Other", "o"] as never]),
-        (response) => response.setHeader("X-Ledger", ["l-1", "l-2"]).writeHead(202, { "x-other": "o" }),
+        (response) => {
+          response.setHeader("X-Ledger", ["l-1", "l-2"]);
+          response.writeHead(202, { "x-other": "o" });
+        },
       ];
       const app = await serve(
         heads.map((head, index) => ({
@@ -221,6 +227,7 @@ export const HOLD_CASES: readonly AdapterCase[] = [
   {
     rule: "the status message, and header names in the handler's spelling, reach the client",
     needs: "nodeResponse",
+    only: "http/1.1",
     async run({ serve }) {
       const answer = (response: ServerResponse) => {
         response.statusMessage = "Noted";
@@ -228,7 +235,7 @@ export const HOLD_CASES: readonly AdapterCase[] = [
       };
       const app = await serve(() => byHand(answer));
       const raw = app.raw();
-      raw.write(REQUEST);
+      raw.write(requestText(REQUEST));
       const received = await raw.until((text) => wholeAnswers(text).length > 0);
       expect(received).toMatch(/^HTTP\/1.1 200 Noted\r\n/);
       expect(received).toContain("\r\nx-LEDGER: l-1\r\n");

@@ -1,6 +1,5 @@
 import { expect } from "vitest";
 import { type AdapterCase, expectProblem, expectReplay, json, numbered, numberedRoute, text } from "./adapter-bench.js";
-import { requestText, wholeAnswers } from "./adapter-client.js";
 
 const REFUSED_KEYS = {
   empty: "",
@@ -61,11 +60,7 @@ export const KEY_CASES: readonly AdapterCase[] = [
     rule: "two header lines are refused with 400, though HTTP would let them be joined",
     async run({ store, serve }) {
       const app = await serve(numbered());
-      const raw = app.raw();
-      raw.write(requestText({ key: "k", headers: [["idempotency-key", "k"]], body: "x" }));
-      const [answer] = wholeAnswers(await raw.until((received) => wholeAnswers(received).length === 1));
-      if (answer === undefined) throw new Error("no answer");
-      expectProblem(answer, 400, "key-invalid");
+      expectProblem(await app.send({ key: "k", headers: [["idempotency-key", "k"]], body: "x" }), 400, "key-invalid");
       expect([app.runs, store.calls()]).toEqual([0, 0]);
     },
   },

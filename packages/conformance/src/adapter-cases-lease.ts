@@ -10,9 +10,8 @@ import {
   numberedRoute,
   streamed,
 } from "./adapter-bench.js";
-import { requestText, until } from "./adapter-client.js";
-import { latch } from "./adapter-store.js";
 import type { HandlerCall, Reply } from "./adapter-suite.js";
+import { latch, until } from "./adapter-wait.js";
 
 /** Short enough to be outlived, long enough to be acquired in. */
 const LEASE_MS = 60;
@@ -39,7 +38,7 @@ async function servePaused(
     return answer(gate.opened);
   };
   const app = await serve({ options: { effects, leaseMs: LEASE_MS }, handler }, { store: { ...store, renew } });
-  const call = () => calls[0] ?? { once: undefined, body: async () => "" };
+  const call = () => calls[0] ?? { once: undefined, body: async () => "", firstPiece: async () => "" };
   return { app, call, open: gate.open };
 }
 
@@ -66,8 +65,7 @@ export const LEASE_CASES: readonly AdapterCase[] = [
     rule: "the signal is aborted, with the reason, when the lease is lost",
     async run(bench) {
       const { app, call, open } = await servePaused(bench, "once", later);
-      const raw = app.raw();
-      raw.write(requestText({ key: "k", json: 1 }));
+      app.open({ key: "k", json: 1 });
       await until("it runs", () => app.runs === 1);
       const signal = call().once?.signal;
       await until("the lease is lost", () => signal?.aborted === true);
@@ -113,13 +111,12 @@ export const LEASE_CASES: readonly AdapterCase[] = [
         streamed("write", ["first ", "of two"], (index) => index === 1 && gate),
       );
       const other = await bench.serve({ options: { effects: "repeatable" }, handler: () => json({ by: "second" }) });
-      const raw = app.raw();
-      raw.write(requestText({ key: "k", json: 1 }));
-      await raw.until((received) => received.includes("first "));
+      const exchange = app.open({ key: "k", json: 1 });
+      await exchange.until((received) => received.includes("first "));
       const second = await other.send({ key: "k", json: 1 });
       open();
-      await raw.closed;
-      expect(raw.received()).not.toMatch(/\r\n0\r\n/);
+      await exchange.closed;
+      expect(exchange.isWhole).toBe(false);
       expectReplay(await app.send({ key: "k", json: 1 }), second);
     },
   },

@@ -10,9 +10,8 @@ import {
   numberedRoute,
   QUIET_MS,
 } from "./adapter-bench.js";
-import { pause, until } from "./adapter-client.js";
-import { latch } from "./adapter-store.js";
 import type { NeutralHandler } from "./adapter-suite.js";
+import { latch, pause, until } from "./adapter-wait.js";
 
 async function expectDown(app: App): Promise<void> {
   const refused = await app.send({ key: "k", json: 1 });
@@ -152,39 +151,4 @@ export const OUTAGE_CASES: readonly AdapterCase[] = [
       expect((await warned.send({ key: "k", json: 1 })).status).toBe(201);
     },
   },
-  {
-    rule: "nothing leaks: after close no socket and no timer is left, and no rejection went unheard",
-    async run({ store, serve }) {
-      const unheard: unknown[] = [];
-      const hear = (reason: unknown) => unheard.push(reason);
-      process.on("unhandledRejection", hear);
-      const before = resources();
-      const app = await serve(async (call) => {
-        if ((await call.body()) === "throw") throw new Error("no such account");
-        await pause(QUIET_MS);
-        return json({ paid: true });
-      });
-      const raw = app.raw();
-      raw.write("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Le");
-      await Promise.all([
-        app.send({ key: "a", body: "throw" }),
-        app.send({ key: "b", body: "pay" }),
-        app.send({ key: "b", body: "pay" }),
-        expect(app.send({ key: "c", body: "pay" }, AbortSignal.timeout(10))).rejects.toThrow(),
-      ]);
-      store.down();
-      await expectDown(app);
-      store.up();
-      await app.close();
-      raw.destroy();
-      await until("nothing is left", () => resources() <= before);
-      process.off("unhandledRejection", hear);
-      expect(unheard).toEqual([]);
-    },
-  },
 ];
-
-/** What keeps this process alive: sockets, servers and timers that are not unref'ed. */
-function resources(): number {
-  return process.getActiveResourcesInfo().filter((name) => /^(?:TCP|Timeout|Immediate|FSReq)/.test(name)).length;
-}

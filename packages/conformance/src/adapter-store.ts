@@ -1,4 +1,5 @@
 import { OnceoverError, type Store } from "@onceover/core";
+import { latch } from "./adapter-wait.js";
 
 /** The verbs that can be made to fail or wait. */
 export type ControlledVerb = Exclude<keyof Store, "name" | "close">;
@@ -81,19 +82,4 @@ export function controlledStore(store: Store): ControlledStore {
 
 function unavailable(verb: ControlledVerb): OnceoverError {
   return new OnceoverError("store-unavailable", `${verb} was made to fail`);
-}
-
-/** Something that is waited for until it is opened, once. */
-export interface Latch {
-  readonly opened: Promise<void>;
-  open(): void;
-}
-
-/** A closed latch. */
-export function latch(): Latch {
-  let open = () => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open: () => open() };
 }

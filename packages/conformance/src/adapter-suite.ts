@@ -10,12 +10,21 @@ export interface AdapterSuite {
    * @default a memory store
    */
   openStore?(): Promise<OpenedStore>;
+  /**
+   * What the suite's client speaks: with `"h2"`, what only HTTP/1.1 has is left out (pipelining, half-closed connections,
+   * HTTP/1.0, status messages, header names in upper case), and what only HTTP/2 has is tried.
+   * @default "http/1.1"
+   */
+  readonly protocol?: Protocol;
   readonly capabilities: AdapterCapabilities;
 }
 
+/** A protocol, by its ALPN name. */
+export type Protocol = "http/1.1" | "h2";
+
 /** A server that `start` started. */
 export interface AdapterServer {
-  /** Without a slash at its end, such as `http://127.0.0.1:49152`. */
+  /** Without a slash at its end, such as `http://127.0.0.1:49152`; `https:` for TLS, with whatever certificate. */
   readonly url: string;
   /** Ends every connection and settles when nothing of the server is left. The store stays open. */
   close(): Promise<void>;
@@ -35,6 +44,12 @@ export interface AdapterCapabilities {
   readonly sendFile: boolean;
   /** Handlers write to Node's own `ServerResponse`: replies `how: "node"`. */
   readonly nodeResponse: boolean;
+  /**
+   * The runtime tells of each timer and socket that comes and goes, by `node:async_hooks`. Node does; Bun tells nothing,
+   * and Deno does not say that a socket is gone.
+   * @default true
+   */
+  readonly resourceCounts?: boolean;
 }
 
 /** What a server has to serve. Each `start` makes an onceover of its own, as each process has one. */
@@ -69,6 +84,8 @@ export interface HandlerCall {
   readonly once: Once | undefined;
   /** The body: the bytes that came as latin1 where no parser ran, the JSON of what the parser made where one did. */
   body(): Promise<string>;
+  /** Where no parser ran: a first piece of the body, as latin1; the rest is left unread. */
+  firstPiece(): Promise<string>;
 }
 
 interface Head {

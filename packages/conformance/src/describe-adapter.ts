@@ -1,11 +1,14 @@
 import { describe, it } from "vitest";
 import { type AdapterCase, openBench } from "./adapter-bench.js";
+import { ABORT_CASES } from "./adapter-cases-abort.js";
 import { ANSWER_CASES } from "./adapter-cases-answer.js";
 import { DUPLICATE_CASES } from "./adapter-cases-duplicate.js";
 import { FAILURE_CASES } from "./adapter-cases-failure.js";
 import { HANGUP_CASES } from "./adapter-cases-hangup.js";
 import { HOLD_CASES } from "./adapter-cases-hold.js";
+import { JOIN_CASES } from "./adapter-cases-join.js";
 import { KEY_CASES } from "./adapter-cases-key.js";
+import { LEAK_CASES } from "./adapter-cases-leak.js";
 import { LEASE_CASES } from "./adapter-cases-lease.js";
 import { OUTAGE_CASES } from "./adapter-cases-outage.js";
 import { PAYLOAD_CASES } from "./adapter-cases-payload.js";
@@ -21,9 +24,12 @@ export const ADAPTER_CASES: readonly AdapterCase[] = [
   ...FAILURE_CASES,
   ...HOLD_CASES,
   ...HANGUP_CASES,
+  ...ABORT_CASES,
   ...DUPLICATE_CASES,
+  ...JOIN_CASES,
   ...LEASE_CASES,
   ...OUTAGE_CASES,
+  ...LEAK_CASES,
 ];
 
 /**
@@ -46,8 +52,10 @@ export function describeAdapter(name: string, suite: AdapterSuite): void {
 }
 
 /** The cases that a suite can run. */
-export function adapterCases({ capabilities }: AdapterSuite): readonly AdapterCase[] {
-  return ADAPTER_CASES.filter(({ needs }) => needs === undefined || capabilities[needs]);
+export function adapterCases({ capabilities, protocol = "http/1.1" }: AdapterSuite): readonly AdapterCase[] {
+  return ADAPTER_CASES.filter(
+    ({ needs, only = protocol }) => (needs === undefined || (capabilities[needs] ?? true)) && only === protocol,
+  );
 }
 
 function describeCase(register: typeof it.concurrent, suite: AdapterSuite, { rule, run }: AdapterCase): void {

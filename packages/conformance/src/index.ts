@@ -7,6 +7,7 @@ export type {
   HandlerCall,
   NeutralHandler,
   OpenedStore,
+  Protocol,
   Reply,
 } from "./adapter-suite.js";
 export { describeAdapter } from "./describe-adapter.js";

@@ -1,3 +1,6 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { type HeaderLine, memoryStore, type Store } from "@onceover/core";
 import type { AdapterRoute, AdapterServer, AdapterSetup, HandlerCall, Reply } from "../src/adapter-suite.js";
 
@@ -30,6 +33,31 @@ const inCalls = (change: (call: HandlerCall) => HandlerCall) =>
 
 const inReplies = (change: (reply: Reply) => Reply | Promise<Reply>) =>
   inRoutes(({ handler }) => ({ handler: async (call) => change(await handler(call)) }));
+
+/** What Node publishes of each request. */
+interface Started {
+  readonly response: ServerResponse;
+  readonly socket: Socket;
+  readonly server: Server;
+}
+
+/** Does something at the begin of each request, beside what the adapter does. */
+const atRequests =
+  (act: (started: Started) => void) =>
+  (start: Start): Start =>
+  async (setup) => {
+    const { url, close } = await start(setup);
+    // Of this channel, Node's documentation promises these members.
+    const acting = (started: unknown) => act(started as Started);
+    subscribe("http.server.request.start", acting);
+    return {
+      url,
+      close() {
+        unsubscribe("http.server.request.start", acting);
+        return close();
+      },
+    };
+  };
 
 export const ADAPTER_MUTANTS: readonly AdapterMutant[] = [
   {
@@ -99,5 +127,42 @@ export const ADAPTER_MUTANTS: readonly AdapterMutant[] = [
     bug: "a store that is down is passed by",
     rule: /^store down before the run/,
     plant: inOptions({ onStoreDown: "run" }),
+  },
+  {
+    bug: "a client that hangs up cuts the run",
+    rule: /^a client that hangs up in the middle of a write/,
+    plant: atRequests(({ socket, response }) => socket.on("close", () => response.destroy())),
+  },
+  {
+    bug: "a listener stays on the connection",
+    rule: /^nothing leaks: a connection has no more listeners/,
+    plant: atRequests(({ socket }) => socket.on("close", () => {})),
+  },
+  {
+    bug: "a timer is started for each client that hangs up, and never ended",
+    rule: /^nothing leaks: .* clients that hang up in mid-stream/,
+    plant: atRequests(({ socket }) => socket.on("close", () => setTimeout(() => {}, 3_600_000).unref())),
+  },
+  {
+    bug: "half an answer ends like a whole one",
+    rule: /^a handler that sends half of its answer and destroys it:/,
+    plant: inReplies((reply) => {
+      if (reply.how !== "node") return reply;
+      const answer = (response: ServerResponse) => {
+        response.destroy = () => response.end();
+        return reply.answer(response);
+      };
+      return { how: "node", answer };
+    }),
+  },
+  {
+    bug: "the last byte of a declared length does not wait for the record",
+    rule: /^a stream of declared length, its halves apart/,
+    plant: inStore((store) => ({
+      async complete(...args) {
+        void store.complete(...args);
+        return "ok";
+      },
+    })),
   },
 ];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { startNode } from "../../adapters/node/test/start-node.js";
+import { CAPABILITIES, startNode } from "../../adapters/node/test/start-node.js";
 import { openBench } from "../src/adapter-bench.js";
 import type { AdapterSuite } from "../src/adapter-suite.js";
 import { ADAPTER_CASES, adapterCases } from "../src/describe-adapter.js";
@@ -7,7 +7,7 @@ import { ADAPTER_MUTANTS } from "./adapter-mutants.js";
 
 const suite: AdapterSuite = {
   start: startNode,
-  capabilities: { bodyParser: true, sendFile: true, nodeResponse: true },
+  capabilities: CAPABILITIES,
 };
 
 /** Runs the one case whose rule matches. */
@@ -34,14 +34,26 @@ describe("describeAdapter", () => {
     const without = (capability: keyof AdapterSuite["capabilities"]) => {
       const capabilities = { ...suite.capabilities, [capability]: false };
       const left = new Set(adapterCases({ ...suite, capabilities }));
-      return ADAPTER_CASES.filter((each) => !left.has(each)).map(({ needs }) => needs);
+      return adapterCases(suite)
+        .filter((each) => !left.has(each))
+        .map(({ needs }) => needs);
     };
-    for (const capability of ["bodyParser", "sendFile", "nodeResponse"] as const) {
+    for (const capability of ["bodyParser", "sendFile", "nodeResponse", "resourceCounts"] as const) {
       const out = without(capability);
       expect(out.length).toBeGreaterThan(0);
       expect(new Set(out)).toEqual(new Set([capability]));
     }
-    expect(adapterCases(suite)).toEqual(ADAPTER_CASES);
+  });
+
+  it("leaves out, for a client of one protocol, exactly the cases that only the other one has", () => {
+    for (const [protocol, other] of [
+      ["http/1.1", "h2"],
+      ["h2", "http/1.1"],
+    ] as const) {
+      const left = new Set(adapterCases({ ...suite, protocol }));
+      const out = ADAPTER_CASES.filter((each) => !left.has(each)).map(({ only }) => only);
+      expect(new Set(out)).toEqual(new Set([other]));
+    }
   });
 
   it("has a name of its own for each rule", () => {

@@ -5,12 +5,12 @@
 
 import type { Answer } from "./answer.js";
 import { decideEnding } from "./decide.js";
-import { type Deferred, deferred } from "./deferred.js";
 import { OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
 import type { HeaderLine } from "./facts.js";
 import { type Flight, LONGEST_SILENCE_MS } from "./flight.js";
 import { giveBack } from "./give-back.js";
+import { createLatch } from "./latch.js";
 import { LazySignal } from "./lazy-signal.js";
 import { keepLease, type Lease } from "./lease.js";
 import type { LiveAnswer } from "./live.js";
@@ -43,7 +43,7 @@ export interface Run {
    */
   detach(giveUp: () => void): void;
   /** Resolves when the run is over and its record stored, or given up. */
-  settled(): Promise<unknown>;
+  settled(): Promise<void>;
   /** The handler threw. Only told to the listeners: the answer, usually a 500, is the adapter's to send. */
   failed(error: unknown): void;
 }
@@ -91,8 +91,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
   let state: "running" | "ended" = "running";
   let freed: Promise<void> | undefined;
   let cancelDeadline = () => {};
-  let settled: Deferred<"settled"> | undefined;
-  let isSettled = false;
+  const settled = createLatch();
   let isStreaming = false;
 
   flight.live = { join, close: recorder.close };
@@ -133,8 +132,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
     lease.stop();
     flight.land(record === undefined ? { outcome: "again" } : { outcome: "answer", record });
     leave();
-    isSettled = true;
-    settled?.resolve("settled");
+    settled.open();
   }
 
   /** Only the answer that the key will have may be shared before it is recorded. */
@@ -287,10 +285,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
     end,
     cut,
     detach,
-    settled() {
-      settled ??= deferred(isSettled ? "settled" : undefined);
-      return settled.promise;
-    },
+    settled: settled.opened,
     failed,
   };
 }

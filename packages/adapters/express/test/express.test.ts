@@ -6,7 +6,7 @@ import compression from "compression";
 import express, { type Application, type ErrorRequestHandler, type Request, type RequestHandler } from "express";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { onceover } from "../src/index.js";
-import { listen } from "./start-express.js";
+import { serve as listen } from "./start-express.js";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,58 +1,58 @@
-import type { Server } from "node:http";
+import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
+import type { AdapterRoute, AdapterServer, AdapterSetup, AdapterSuite, Reply } from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
-import express, { type Application, type Request, type RequestHandler, type Response, type Router } from "express";
+import { firstPiece } from "@onceover/test/first-piece";
+import { listen } from "@onceover/test/listen";
+import express5, { type Application, type Request, type RequestHandler, type Response, type Router } from "express";
+import express4 from "express4";
 import { onceover } from "../src/index.js";
 
-/** Serves the suite's routes on Express. */
-export function startExpress({ instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
+type Express = typeof express5;
+
+/** Serves the suite's routes on Express 5. */
+export const startExpress: AdapterSuite["start"] = (setup) => start(express5, setup);
+
+/** On Express 4. */
+export const startExpress4: AdapterSuite["start"] = (setup) => start(express4, setup);
+
+function start(express: Express, { instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
   const once = createOnceover<Request>({ ...instance, scope: (request) => scope((name) => request.get(name)) });
   const app = express();
-  for (const route of routes) mount(app, once, route);
-  return listen(app);
+  for (const route of routes) app.use(route.router ?? "/", routerOf(express, once, route));
+  return serve(app);
 }
 
 /** Serves an application on a free port, without a line on standard error for each error it handles. */
-export async function listen(app: Application): Promise<AdapterServer> {
+export function serve(app: Application): Promise<AdapterServer> {
   app.set("env", "test");
-  const server = await new Promise<Server>((resolve) => {
-    const starting: Server = app.listen(0, "127.0.0.1", () => resolve(starting));
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
+  return listen(createServer(app));
 }
 
-function mount(
-  app: Application,
+function routerOf(
+  express: Express,
   once: Onceover<Request>,
-  { path, router, options, bodyParser, headersBefore, handler }: AdapterRoute,
-): void {
-  const inner: Router = express.Router();
-  inner.use(path, (_request, response, next) => {
+  { path, options, bodyParser, headersBefore, handler }: AdapterRoute,
+): Router {
+  const router = express.Router();
+  const parsers = [express.json({ strict: false }), express.urlencoded({ extended: false })];
+  router.use(path, (_request, response, next) => {
     for (const [name, value] of headersBefore?.() ?? []) response.setHeader(name, value);
     next();
   });
-  if (bodyParser === "before") inner.use(parsers());
-  inner.use(path, onceover(once, options));
-  if (bodyParser === "after") inner.use(parsers());
-  inner.all(path, async (request, response) => {
+  if (bodyParser === "before") router.use(parsers);
+  router.use(path, onceover(once, options));
+  if (bodyParser === "after") router.use(parsers);
+  const handle = async (request: Request, response: Response): Promise<void> => {
     const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
-    await send(response, await handler({ once: request.onceover, body }));
-  });
-  app.use(router ?? "/", inner);
-}
-
-function parsers(): RequestHandler[] {
-  return [express.json({ strict: false }), express.urlencoded({ extended: false })];
+    const reply = await handler({ once: request.onceover, body, firstPiece: () => firstPiece(request) });
+    await send(response, reply);
+  };
+  // Express 4 does not look at what a handler returns.
+  const handleInEither: RequestHandler = (request, response, next) => void handle(request, response).catch(next);
+  router.all(path, handleInEither);
+  return router;
 }
 
 async function read(request: Request): Promise<string> {

@@ -1,30 +1,43 @@
 import { createReadStream } from "node:fs";
 import { parse } from "node:querystring";
 import { Readable } from "node:stream";
-import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
+import type { AdapterRoute, AdapterServer, AdapterSetup, AdapterSuite, Reply } from "@onceover/conformance";
 import { createOnceover, type HeaderLine, type Onceover } from "@onceover/core";
+import { firstPiece } from "@onceover/test/first-piece";
+import { connectionsOf } from "@onceover/test/listen";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { onceover } from "../src/index.js";
 
 /** Serves the suite's routes on Fastify. */
-export async function startFastify({ instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
+export const startFastify: AdapterSuite["start"] = (setup) => start(Fastify(), setup);
+
+/** On HTTP/2, without TLS. */
+export const startFastifyHttp2: AdapterSuite["start"] = (setup) => start(overHttp2(), setup);
+
+/** Its types tell requests of HTTP/2 from others; the plugin, and the suite's handlers, do not. */
+function overHttp2(): FastifyInstance {
+  // Node forgets to end a session's timer with the session, and the suite counts timers.
+  return Fastify({ http2: true, http2SessionTimeout: 0 }) as unknown as FastifyInstance;
+}
+
+async function start(app: FastifyInstance, { instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
   const once = createOnceover<FastifyRequest>({
     ...instance,
     scope: (request) => scope((name) => request.headers[name]?.toString()),
   });
-  const app = Fastify();
   for (const route of routes) await app.register(mount(once, route), { prefix: route.router ?? "" });
   return listen(app);
 }
 
 /** Serves an application on a free port. */
 export async function listen(app: FastifyInstance): Promise<AdapterServer> {
+  const endConnections = connectionsOf(app.server);
   const url = await app.listen({ port: 0, host: "127.0.0.1" });
   return {
     url,
-    close() {
-      app.server.closeAllConnections();
-      return app.close();
+    async close() {
+      endConnections();
+      await app.close();
     },
   };
 }
@@ -39,7 +52,7 @@ function mount(once: Onceover<FastifyRequest>, { path, options, bodyParser, head
     await app.register(onceover, { once, ...options });
     app.all(path, async (request, reply) => {
       const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
-      return send(reply, await handler({ once: request.once, body }));
+      return send(reply, await handler({ once: request.once, body, firstPiece: () => firstPiece(request.raw) }));
     });
   };
 }

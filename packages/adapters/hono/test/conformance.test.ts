@@ -1,11 +1,15 @@
 import { describeAdapter } from "@onceover/conformance";
-import { vi } from "vitest";
+import { lmdbOpener, redisOpener } from "@onceover/test/store-openers";
+import { afterAll, vi } from "vitest";
 import { startHono } from "./start-hono.js";
 
 // The server under it prints each answer that is cut off.
 vi.spyOn(console, "error").mockImplementation(() => {});
 
-describeAdapter("hono over memory", {
-  start: startHono,
-  capabilities: { bodyParser: true, sendFile: false, nodeResponse: false },
-});
+const suite = { start: startHono, capabilities: { bodyParser: true, sendFile: false, nodeResponse: false } };
+const [lmdb, redis] = [lmdbOpener(), redisOpener()];
+afterAll(() => Promise.all([lmdb.end(), redis.end()]));
+
+describeAdapter("hono over memory", suite);
+describeAdapter("hono over LMDB", { ...suite, openStore: lmdb.openStore });
+describeAdapter("hono over Redis", { ...suite, openStore: redis.openStore });

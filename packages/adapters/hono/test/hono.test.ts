@@ -212,7 +212,8 @@ describe("with Hono's own", () => {
   it("compress() in front, first answer and replay are compressed for whoever asks for it", async () => {
     const { app, mount } = started();
     const text = "paid ".repeat(1000);
-    app.use(compress()).post("/pay", mount(), (c) => c.text(text));
+    // Said by the handler: Bun adds the type of a text where nobody can see it.
+    app.use(compress()).post("/pay", mount(), (c) => c.text(text, 200, { "Content-Type": "text/plain" }));
     for (const encoding of ["gzip", undefined, "gzip"]) {
       const init = pay();
       const headers = { ...init.headers, ...(encoding && { "Accept-Encoding": encoding }) };

@@ -1,6 +1,7 @@
-import { createAdaptorServer } from "@hono/node-server";
 import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
+import { firstPieceOf } from "@onceover/test/first-piece";
+import { serve } from "@onceover/test/serve";
 import { written } from "@onceover/test/written";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode, RedirectStatusCode } from "hono/utils/http-status";
@@ -8,28 +9,13 @@ import { type OnceoverVariables, onceover } from "../src/index.js";
 
 type Env = { Variables: OnceoverVariables & { parsed?: unknown } };
 
-/** Serves the suite's routes on Hono, on Node's own server. */
+/** Serves the suite's routes on Hono, on the server of the runtime. */
 export function startHono({ instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
   const once = createOnceover<Context>({ ...instance, scope: (c) => scope((name) => c.req.header(name)) });
   const app = new Hono<Env>();
   app.onError((_error, c) => c.text("it failed", 500));
   for (const route of routes) app.route(route.router ?? "/", routed(once, route));
-  return listen(app);
-}
-
-/** Serves an application on a free port. */
-export async function listen(app: { fetch: Hono["fetch"] }): Promise<AdapterServer> {
-  const server = createAdaptorServer({ fetch: app.fetch });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close() {
-      if ("closeAllConnections" in server) server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
-  };
+  return serve(app.fetch);
 }
 
 function routed(
@@ -49,7 +35,7 @@ function routed(
       bodyParser === undefined
         ? Buffer.from(await c.req.arrayBuffer()).toString("latin1")
         : JSON.stringify(c.get("parsed"));
-    return respond(c, await handler({ once: c.get("once"), body }));
+    return respond(c, await handler({ once: c.get("once"), body, firstPiece: () => firstPieceOf(c.req.raw.body) }));
   });
   return app;
 }

@@ -1,9 +1,9 @@
 import { describeAdapter } from "@onceover/conformance";
 import { lmdbOpener, redisOpener } from "@onceover/test/store-openers";
 import { afterAll } from "vitest";
-import { startNode } from "./start-node.js";
+import { CAPABILITIES, startNode } from "./start-node.js";
 
-const suite = { start: startNode, capabilities: { bodyParser: true, sendFile: true, nodeResponse: true } };
+const suite = { start: startNode, capabilities: CAPABILITIES };
 const [lmdb, redis] = [lmdbOpener(), redisOpener()];
 afterAll(() => Promise.all([lmdb.end(), redis.end()]));
 

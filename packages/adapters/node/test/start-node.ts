@@ -1,48 +1,67 @@
 import { createReadStream, statSync } from "node:fs";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server, createSecureServer, type Http2ServerRequest } from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
+import type { Server } from "node:net";
 import { parse } from "node:querystring";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
+import type { AdapterRoute, AdapterServer, AdapterSetup, AdapterSuite, Reply } from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
-import { type OnceListener, onceover } from "../src/index.js";
+import { firstPiece } from "@onceover/test/first-piece";
+import { listen } from "@onceover/test/listen";
+import { LOCALHOST } from "@onceover/test/localhost";
+import { type NodeListener, onceover } from "../src/index.js";
 
-type Parsed = IncomingMessage & { body?: unknown };
+type Incoming = IncomingMessage | Http2ServerRequest;
+type Parsed = Incoming & { body?: unknown };
+type Listener = NodeListener<Incoming>;
+
+/** What handlers on Node's own servers can do. */
+export const CAPABILITIES: AdapterSuite["capabilities"] = { bodyParser: true, sendFile: true, nodeResponse: true };
 
 /** Serves the suite's routes on plain `node:http`. */
-export async function startNode({ instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
-  const once = createOnceover<IncomingMessage>({
-    ...instance,
-    scope: (request) => scope((name) => request.headersDistinct[name]?.[0]),
-  });
-  const mounted = new Map(routes.map((route) => [`${route.router ?? ""}${route.path}`, mount(once, route)]));
-  const server = createServer((request, response) => {
-    const listener = mounted.get(request.url?.split("?")[0] ?? "");
-    if (listener === undefined) response.writeHead(404).end();
-    else listener(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    close() {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
-    },
+export const startNode: AdapterSuite["start"] = serve((listener) => createServer(listener));
+
+/** On `node:https`. */
+export const startHttps: AdapterSuite["start"] = serve((listener) => createHttpsServer(LOCALHOST, listener));
+
+/** On `node:http2`, without TLS. */
+export const startHttp2: AdapterSuite["start"] = serve((listener) => createHttp2Server(listener));
+
+/** On `node:http2` with TLS, where clients of HTTP/1.1 are served, too. */
+export const startHttp2Tls: AdapterSuite["start"] = serve((listener) =>
+  createSecureServer({ ...LOCALHOST, allowHTTP1: true }, listener),
+);
+
+function serve(create: (listener: Listener) => Server): (setup: AdapterSetup) => Promise<AdapterServer> {
+  return async ({ instance, scope, routes }) => {
+    const once = createOnceover<Incoming>({
+      ...instance,
+      scope: (request) => scope((name) => request.headers[name]?.toString()),
+    });
+    const mounted = new Map(routes.map((route) => [`${route.router ?? ""}${route.path}`, mount(once, route)]));
+    const server = create((request, response) => {
+      const listener = mounted.get(request.url?.split("?")[0] ?? "");
+      if (listener === undefined) response.writeHead(404).end();
+      else listener(request, response);
+    });
+    return listen(server);
   };
 }
 
-function mount(
-  once: Onceover<IncomingMessage>,
-  { options, bodyParser, headersBefore, handler }: AdapterRoute,
-): RequestListener {
-  const listener: OnceListener = async (request: Parsed, response, run) => {
-    if (bodyParser === "after") await parseBody(request);
-    const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
-    await send(response, await handler({ once: run, body }));
-  };
-  const idempotent = onceover(once, listener, options);
+function mount(once: Onceover<Incoming>, { options, bodyParser, headersBefore, handler }: AdapterRoute): Listener {
+  const idempotent = onceover(
+    once,
+    async (request: Parsed, response, run) => {
+      if (bodyParser === "after") await parseBody(request);
+      const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
+      const reply = await handler({ once: run, body, firstPiece: () => firstPiece(request) });
+      // What HTTP/2's response lacks of this one, the suite does not use.
+      await send(response as ServerResponse, reply);
+    },
+    options,
+  );
   return async (request: Parsed, response) => {
     for (const [name, value] of headersBefore?.() ?? []) response.setHeader(name, value);
     if (bodyParser === "before") await parseBody(request);
@@ -50,7 +69,7 @@ function mount(
   };
 }
 
-async function read(request: IncomingMessage): Promise<string> {
+async function read(request: Incoming): Promise<string> {
   return Buffer.concat(await request.toArray()).toString("latin1");
 }
 
@@ -64,13 +83,16 @@ async function send(response: ServerResponse, reply: Reply): Promise<void> {
   if (reply.how === "node") return void (await reply.answer(response));
   if (reply.how === "file") return sendFile(response, reply.path);
   response.statusCode = reply.status;
-  if (reply.how === "redirect") return void response.setHeader("Location", reply.location).end();
+  // The setHeader() of HTTP/2 hands nothing out.
+  if (reply.how === "redirect") return void response.writeHead(reply.status, { Location: reply.location }).end();
   for (const [name, value] of reply.headers) response.appendHeader(name, value);
   switch (reply.how) {
     case "json":
-      return void response.setHeader("Content-Type", "application/json").end(JSON.stringify(reply.value));
+      response.setHeader("Content-Type", "application/json");
+      return void response.end(JSON.stringify(reply.value));
     case "send":
-      return void response.setHeader("Content-Length", reply.body.length).end(reply.body);
+      response.setHeader("Content-Length", reply.body.length);
+      return void response.end(reply.body);
     case "empty":
       return void response.end();
     case "write":
