@@ -14,6 +14,7 @@ const SOURCE = ["--conditions", "onceover-src", "--import", "tsx"];
 const COMMANDS = {
   start: (args) => [...SOURCE, "examples/storm/main.ts", ...args],
   test: (args) => ["node_modules/vitest/vitest.mjs", "run", ...args],
+  "test:runtimes": (args) => ["scripts/runtimes.mjs", ...args],
   soak: (args) => [...SOURCE, "examples/storm/main.ts", "--keys", "20000", ...args],
   bench: (args) => ["--no-flush-bytecode", ...SOURCE, "bench/src/main.ts", ...args],
   build: (args) => ["scripts/build.mjs", ...args],
