@@ -53,6 +53,12 @@ function stringItem(line: string): string | undefined {
   }
 }
 
+function keyIn(line: string): string | undefined {
+  const found = parseKey([line]);
+  if (found.outcome === "key") return found.key;
+  return found.outcome === "invalid" && found.reason === "empty" ? "" : undefined;
+}
+
 describe("parseKey", () => {
   it(`says key, absent or invalid of ${CASES} header lists, and finds the same key in its quoted spelling`, () => {
     const outcomes = { key: 0, absent: 0, invalid: 0 };
@@ -92,8 +98,7 @@ describe("parseKey", () => {
       fc.property(fc.string({ unit: fc.constantFrom(...PIECES), maxLength: 8 }), parameters, (text, all) => {
         const item = ` "${text}"${all.join("")}`;
         const theirs = stringItem(item);
-        const ours = parseKey([item]);
-        expect(ours.outcome === "key" ? ours.key : ours.reason === "empty" ? "" : undefined, item).toBe(theirs);
+        expect(keyIn(item), item).toBe(theirs);
         accepted[theirs === undefined ? "neither" : "both"] += 1;
       }),
       { numRuns: CASES / 10 },
