@@ -29,8 +29,8 @@ export async function bundle(): Promise<Bundle> {
     target: "es2022",
     platform: "node",
     tsconfig: join(HERE, "../../tsconfig.json"),
-    external: ["express", "ioredis"],
-    noExternal: [/^@onceover\//, "canonicalize", "lru.min", "structured-headers"],
+    external: ["@hono/node-server", "express", "fastify", "fastify-plugin", "hono", "ioredis"],
+    noExternal: [/^@onceover\//, "canonicalize", "lru.min"],
     esbuildOptions(options) {
       options.conditions = ["onceover-src"];
     },

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import type { ContenderName, Order, Tally, Told } from "./protocol.js";
+import type { ContenderName, FrameworkName, Order, Tally, Told } from "./protocol.js";
 
 /** Bytecode that was flushed while others were measured would be compiled anew on the next contender's account. */
 export const NODE_FLAGS = ["--no-flush-bytecode", "--no-memory-reducer"];
@@ -22,10 +22,11 @@ export interface ServerProcess {
 /** Starts a server process and settles when it listens. */
 export async function startServerProcess(
   script: string,
+  framework: FrameworkName,
   contender: ContenderName,
   redisUrl: string,
 ): Promise<ServerProcess> {
-  const child = fork(script, [contender, redisUrl], { execArgv: NODE_FLAGS });
+  const child = fork(script, [framework, contender, redisUrl], { execArgv: NODE_FLAGS });
   const { port } = await hear(child, "listening");
   return {
     port,

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { FRAMEWORKS, type FrameworkName } from "./protocol.js";
 import { WORKLOADS } from "./workload.js";
 
 /** What can be measured alone. */
@@ -14,6 +15,7 @@ export interface Flags {
   readonly requests: number;
   readonly warmUp: number;
   readonly inFlight: readonly number[];
+  readonly frameworks: readonly FrameworkName[];
   readonly only: ReadonlySet<Part>;
   readonly format: "plain" | "markdown";
 }
@@ -23,6 +25,7 @@ export const USAGE = `Usage: npm run bench -- [flags]
   --rounds N       rounds, each of which meets every contender once (default 7)
   --requests N     requests per workload, contender and round (default 2000)
   --in-flight N,M  requests in flight at a time (default 64,1)
+  --framework A,B  frameworks to measure on: ${FRAMEWORKS.join(", ")} (default all)
   --only A,B       parts to measure: ${PARTS.join(", ")}
   --markdown       print tables in Markdown
   --quick          two rounds of 60 requests: shows that the bench works, and nothing else`;
@@ -35,6 +38,7 @@ export function readFlags(args: readonly string[]): Flags | "help" {
       rounds: { type: "string" },
       requests: { type: "string" },
       "in-flight": { type: "string", default: "64,1" },
+      framework: { type: "string", default: FRAMEWORKS.join(",") },
       only: { type: "string", default: PARTS.join(",") },
       markdown: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
@@ -47,7 +51,8 @@ export function readFlags(args: readonly string[]): Flags | "help" {
     requests: count("requests", values.requests ?? (values.quick ? "60" : "2000")),
     warmUp: values.quick ? 60 : 3000,
     inFlight: values["in-flight"].split(",").map((value) => count("in-flight", value)),
-    only: new Set(values.only.split(",").map(part)),
+    frameworks: oneOrMore("framework", FRAMEWORKS, values.framework),
+    only: new Set(oneOrMore("only", PARTS, values.only)),
     format: values.markdown ? "markdown" : "plain",
   };
 }
@@ -57,8 +62,10 @@ function count(flag: string, value: string): number {
   throw new TypeError(`--${flag} must be a positive whole number, got ${JSON.stringify(value)}`);
 }
 
-function part(value: string): Part {
-  const found = PARTS.find((name) => name === value.trim());
-  if (found !== undefined) return found;
-  throw new TypeError(`--only must be of ${PARTS.join(", ")}, got ${JSON.stringify(value)}`);
+/** The known names among those that were given, in the order of the table. */
+function oneOrMore<Name extends string>(flag: string, known: readonly Name[], given: string): Name[] {
+  const wanted = given.split(",").map((name) => name.trim());
+  const stranger = wanted.find((name) => !known.some((each) => each === name));
+  if (stranger === undefined) return known.filter((name) => wanted.includes(name));
+  throw new TypeError(`--${flag} must be of ${known.join(", ")}, got ${JSON.stringify(stranger)}`);
 }

@@ -1,4 +1,4 @@
-/** `npm run bench`: what onceover costs beside Express alone and beside the least a correct design must do. */
+/** `npm run bench`: what onceover costs beside each framework alone and beside the least a correct design must do. */
 
 import { availableParallelism } from "node:os";
 import { startRedis } from "@onceover/test/redis-server";
@@ -21,9 +21,9 @@ async function bench(flags: Flags): Promise<void> {
   const layOut = flags.format === "markdown" ? markdown : plain;
   for (const table of await measure(flags)) console.log(layOut(table));
   console.log(`Node ${process.versions.node} on ${process.platform}, ${availableParallelism()} cores, ${flags.rounds} rounds
-of ${flags.requests} requests. bare: Express with express.json(); floor: SET NX GET and one compare-and-set by Lua
-over ioredis, a JSON record, 409 to a duplicate in flight; onceover: @onceover/express over @onceover/redis, built
-from source. Only the ratios mean anything on another machine.`);
+of ${flags.requests} requests. bare: the framework with its own JSON parser; floor: SET NX GET and one compare-and-set by
+Lua over ioredis, a JSON record, 409 to a duplicate in flight; onceover: the framework's adapter over @onceover/redis,
+built from source. Only the ratios mean anything on another machine.`);
 }
 
 async function measure(flags: Flags): Promise<Table[]> {

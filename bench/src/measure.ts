@@ -4,7 +4,7 @@ import type { RedisServer } from "@onceover/test/redis-server";
 import type { Bundle } from "./bundle.js";
 import { NODE_FLAGS, type ServerProcess, startServerProcess } from "./contender.js";
 import type { Flags } from "./flags.js";
-import { CONTENDERS, type ContenderName, type InProcessFigures } from "./protocol.js";
+import { CONTENDERS, type ContenderName, type FrameworkName, type InProcessFigures } from "./protocol.js";
 import { spreadOf } from "./statistics.js";
 import { audit, connectionsOf, drive, openClients, scriptOf, WORKLOADS, type WorkloadName } from "./workload.js";
 
@@ -19,8 +19,9 @@ export interface Figures {
   readonly sentPerAnswer: number[];
 }
 
-/** One workload at one concurrency. */
+/** One workload at one concurrency on one framework. */
 export interface Measured {
+  readonly framework: FrameworkName;
   readonly workload: WorkloadName;
   readonly inFlight: number;
   readonly figures: Readonly<Record<ContenderName, Figures>>;
@@ -33,7 +34,7 @@ interface Contender {
   readonly second: ServerProcess;
 }
 
-/** Measures the servers: in each round each workload meets all contenders, one after the other. */
+/** Measures the servers, framework by framework: in each round each workload meets all contenders, one after the other. */
 export async function measureServers(
   { server }: Bundle,
   redis: RedisServer,
@@ -41,43 +42,57 @@ export async function measureServers(
   progress: (line: string) => void,
 ): Promise<Measured[]> {
   const workloads = WORKLOADS.filter((name) => flags.only.has(name));
-  const measured = workloads.flatMap((workload) => flags.inFlight.map((inFlight) => row(workload, inFlight)));
-  if (measured.length === 0) return [];
-  const contenders = await Promise.all(CONTENDERS.map((name) => startContender(server, name, redis.url)));
-  try {
-    progress("warming up");
-    for (const contender of contenders) await warmUp(contender, workloads, flags.warmUp);
-    for (let round = 0; round < flags.rounds; round++) {
-      progress(`round ${round + 1} of ${flags.rounds}`);
-      await redis.cli("FLUSHALL");
-      for (const each of measured) await meetAll(each, rotated(contenders, round), `r${round}`, flags.requests);
+  const measured: Measured[] = [];
+  for (const framework of workloads.length === 0 ? [] : flags.frameworks) {
+    const start = (name: ContenderName) => startContender(server, framework, name, redis.url);
+    const contenders = await Promise.all(CONTENDERS.map(start));
+    const rows = workloads.flatMap((workload) => flags.inFlight.map((inFlight) => row(framework, workload, inFlight)));
+    measured.push(...rows);
+    try {
+      progress(`${framework}: warming up`);
+      for (const contender of contenders) await warmUp(framework, contender, workloads, flags.warmUp);
+      for (let round = 0; round < flags.rounds; round++) {
+        progress(`${framework}: round ${round + 1} of ${flags.rounds}`);
+        await redis.cli("FLUSHALL");
+        for (const each of rows) await meetAll(each, rotated(contenders, round), `r${round}`, flags.requests);
+      }
+    } finally {
+      await Promise.all(contenders.flatMap(({ first, second }) => [first.stop(), second.stop()]));
     }
-  } finally {
-    await Promise.all(contenders.flatMap(({ first, second }) => [first.stop(), second.stop()]));
   }
   return measured;
 }
 
-/** Measures core by itself, in a process that does nothing else. */
+/** Measures core and the fetch wrapper by themselves, in a process that does nothing else. */
 export async function measureInProcess({ inProcess }: Bundle, flags: Flags): Promise<InProcessFigures | undefined> {
   if (!flags.only.has("in process")) return undefined;
   const requests = Math.min(flags.requests * 10, 20_000);
   const child = fork(inProcess, [String(flags.rounds), String(requests)], { execArgv: NODE_FLAGS });
   return new Promise((resolve, reject) => {
     child.once("message", (figures: InProcessFigures) => resolve(figures));
-    child.once("exit", (code) => reject(new Error(`the process that measures core ended with ${code}`)));
+    child.once("exit", (code) => reject(new Error(`the process that measures without a server ended with ${code}`)));
   });
 }
 
-async function startContender(script: string, name: ContenderName, redisUrl: string): Promise<Contender> {
-  const start = () => startServerProcess(script, name, redisUrl);
+async function startContender(
+  script: string,
+  framework: FrameworkName,
+  name: ContenderName,
+  redisUrl: string,
+): Promise<Contender> {
+  const start = () => startServerProcess(script, framework, name, redisUrl);
   const [first, second] = await Promise.all([start(), start()]);
   return { name, first, second };
 }
 
-async function warmUp(contender: Contender, workloads: readonly WorkloadName[], requests: number): Promise<void> {
+async function warmUp(
+  framework: FrameworkName,
+  contender: Contender,
+  workloads: readonly WorkloadName[],
+  requests: number,
+): Promise<void> {
   for (const workload of workloads) {
-    const warm = row(workload, 16);
+    const warm = row(framework, workload, 16);
     await meet(warm, contender, "warm", requests);
   }
 }
@@ -119,9 +134,9 @@ async function prime(server: ServerProcess, requests: readonly Buffer[]): Promis
   await sleep(20);
 }
 
-function row(workload: WorkloadName, inFlight: number): Measured {
+function row(framework: FrameworkName, workload: WorkloadName, inFlight: number): Measured {
   const none = (): Figures => ({ cpuUs: [], answersPerSecond: [], latencyMs: [], sentPerAnswer: [] });
-  return { workload, inFlight, figures: { bare: none(), floor: none(), onceover: none() } };
+  return { framework, workload, inFlight, figures: { bare: none(), floor: none(), onceover: none() } };
 }
 
 /** Another contender begins each round, so that none always comes after the same one. */

@@ -39,3 +39,9 @@ export function receipt({ reference }: { readonly reference: unknown }): object 
     },
   };
 }
+
+/** How many distinct keys are replayed from the cache: well inside its bound. */
+export const CACHED_KEYS = 200;
+
+/** How long a slow payment takes, in milliseconds: long enough for all of a burst to arrive meanwhile. */
+export const SLOW_MS = 5;

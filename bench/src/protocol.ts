@@ -1,6 +1,12 @@
 import type { ReplaySource } from "@onceover/core";
 
-/** Express alone; Express with the least a naive correct design does; Express with onceover. */
+/** What the contenders are built on. */
+export type FrameworkName = "express" | "fastify" | "hono";
+
+/** In the order of the table. */
+export const FRAMEWORKS = ["express", "fastify", "hono"] as const satisfies readonly FrameworkName[];
+
+/** The framework alone; with the least a naive correct design does; with onceover. */
 export type ContenderName = "bare" | "floor" | "onceover";
 
 /** In the order in which the first round meets them. */
@@ -28,5 +34,8 @@ export function emptyTally(): Tally {
   return { runs: 0, replays: { store: 0, cache: 0, run: 0 } };
 }
 
+/** What is measured without a server: core by itself, and the fetch wrapper, which is all there is between it and a handler. */
+export const IN_PROCESS = ["core, fresh", "core, cached replay", "fetch, fresh", "fetch, cached replay"] as const;
+
 /** Processor time per request in microseconds, round by round. */
-export type InProcessFigures = Readonly<Record<"fresh" | "cached replay", Record<"onceover" | "floor", number[]>>>;
+export type InProcessFigures = Readonly<Record<(typeof IN_PROCESS)[number], Record<"onceover" | "floor", number[]>>>;

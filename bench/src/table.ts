@@ -14,6 +14,7 @@ export function cpuTable(measured: readonly Measured[]): Table {
   return {
     title: "Processor time of the server process per answered request: median (least–most) of the rounds",
     head: [
+      "framework",
       "workload",
       "in flight",
       "bare µs",
@@ -23,7 +24,8 @@ export function cpuTable(measured: readonly Measured[]): Table {
       "onceover : bare",
       "onceover : floor",
     ],
-    rows: measured.map(({ workload, inFlight, figures: { bare, floor, onceover } }) => [
+    rows: measured.map(({ framework, workload, inFlight, figures: { bare, floor, onceover } }) => [
+      framework,
       workload,
       String(inFlight),
       ...[bare, floor, onceover].map(({ cpuUs }) => show(spreadOf(cpuUs), 0)),
@@ -40,6 +42,7 @@ export function wallTable(measured: readonly Measured[]): Table {
   return {
     title: "Side note, wall clock: medians of the rounds",
     head: [
+      "framework",
       "workload",
       "in flight",
       ...names.map((name) => `${name} answers/s`),
@@ -47,7 +50,8 @@ export function wallTable(measured: readonly Measured[]): Table {
       "requests per answer: floor",
       "onceover",
     ],
-    rows: measured.map(({ workload, inFlight, figures }) => [
+    rows: measured.map(({ framework, workload, inFlight, figures }) => [
+      framework,
       workload,
       String(inFlight),
       ...names.map((name) => spreadOf(figures[name].answersPerSecond).median.toFixed(0)),
@@ -58,10 +62,10 @@ export function wallTable(measured: readonly Measured[]): Table {
   };
 }
 
-/** What core costs without a server. */
+/** What core and the fetch wrapper cost without a server. */
 export function inProcessTable(figures: InProcessFigures): Table {
   return {
-    title: "Core by itself, over memory: processor time per request; its floor is a Map and a JSON record",
+    title: "Without a server, over memory: processor time per request; the floors keep their records in a Map",
     head: ["in process", "floor µs", "onceover µs", "onceover : floor"],
     rows: Object.entries(figures).map(([name, { onceover, floor }]) => [
       name,

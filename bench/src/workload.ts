@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Connection, openConnection, requestBytes } from "./connection.js";
-import { paymentBody } from "./payment.js";
+import { CACHED_KEYS, paymentBody } from "./payment.js";
 import type { ContenderName, Tally } from "./protocol.js";
 
 /** How many identical requests make a burst. */
@@ -33,9 +33,6 @@ export interface Load {
 
 /** A pause in which a run of the slow handler ends, in milliseconds: the kindest to a client told 409 at once. */
 const REPEAT_MS = 20;
-
-/** How many distinct keys are replayed from the cache: well inside its bound. */
-const CACHED_KEYS = 200;
 
 /** The requests of one window, ready to be written; those of `prime` are sent before counting begins, by `via`. */
 export interface Script {

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const NODE = ["--no-flush-bytecode", "--conditions", "onceover-src", "--import", "tsx", MAIN];
+const IN_PROCESS = ["core, fresh", "core, cached replay", "fetch, fresh", "fetch, cached replay"];
 const RATIO = /^(\d+\.\d+) \((\d+\.\d+)–(\d+\.\d+)\)$/;
 
 /** What the bench prints when it is called with these flags. */
@@ -33,16 +34,18 @@ describe("the bench, run as quickly as it can be", () => {
     rows = rowsOf(await bench("--quick", "--markdown"));
   }, 120_000);
 
-  it("measures each workload at each concurrency", () => {
+  it("measures each workload at each concurrency on each framework", () => {
     const loads = ["fresh", "replay", "cached replay", "burst of ten"];
-    const expected = loads.flatMap((load) => ["64", "1"].map((inFlight) => [load, inFlight]));
-    expect(rowsUnder("onceover : floor").map((cells) => cells.slice(0, 2))).toEqual(expected);
-    expect(rowsUnder("floor answers/s").map((cells) => cells.slice(0, 2))).toEqual(expected);
+    const expected = ["express", "fastify", "hono"].flatMap((framework) =>
+      loads.flatMap((load) => ["64", "1"].map((inFlight) => [framework, load, inFlight])),
+    );
+    expect(rowsUnder("onceover : floor").map((cells) => cells.slice(0, 3))).toEqual(expected);
+    expect(rowsUnder("floor answers/s").map((cells) => cells.slice(0, 3))).toEqual(expected);
   });
 
   it("gives each ratio as a median between the least and the most of the rounds", () => {
     const ratios = rowsUnder("onceover : bare").flatMap((cells) => cells.slice(-3));
-    expect(ratios).toHaveLength(24);
+    expect(ratios).toHaveLength(72);
     for (const ratio of ratios) {
       const [, median = Number.NaN, least = Number.NaN, most = Number.NaN] = (RATIO.exec(ratio) ?? []).map(Number);
       expect(least, ratio).toBeGreaterThan(0);
@@ -52,14 +55,14 @@ describe("the bench, run as quickly as it can be", () => {
   });
 
   it("answers all of a burst without a repetition, where the floor needs one for each duplicate", () => {
-    const bursts = rowsUnder("floor answers/s").filter(([load]) => load === "burst of ten");
-    expect(bursts.map((cells) => cells.at(-1))).toEqual(["1.0", "1.0"]);
+    const bursts = rowsUnder("floor answers/s").filter(([, load]) => load === "burst of ten");
+    expect(bursts.map((cells) => cells.at(-1))).toEqual(Array(6).fill("1.0"));
     for (const cells of bursts) expect(Number(cells.at(-2))).toBeGreaterThan(1);
   });
 
-  it("measures core by itself", () => {
+  it("measures core and the fetch wrapper by themselves", () => {
     const measured = rowsUnder("in process");
-    expect(measured.map(([name]) => name)).toEqual(["fresh", "cached replay"]);
+    expect(measured.map(([name]) => name)).toEqual(IN_PROCESS);
     for (const cells of measured) expect(cells.at(-1)).toMatch(RATIO);
   });
 });
@@ -67,11 +70,19 @@ describe("the bench, run as quickly as it can be", () => {
 describe("the flags of the bench", () => {
   it("measures nothing but what --only names", async () => {
     const text = await bench("--quick", "--markdown", "--only", "in process");
-    expect(rowsOf(text).map(([first]) => first)).toEqual(["in process", "fresh", "cached replay"]);
+    expect(rowsOf(text).map(([first]) => first)).toEqual(["in process", ...IN_PROCESS]);
+  });
+
+  it("measures on no framework but those that --framework names", async () => {
+    const rows = rowsOf(
+      await bench("--quick", "--markdown", "--framework", "hono", "--only", "fresh", "--in-flight", "4"),
+    );
+    expect(rows.filter(([, load]) => load === "fresh").map(([framework]) => framework)).toEqual(["hono", "hono"]);
   });
 
   it.each([
     [["--rounds", "0"], '--rounds must be a positive whole number, got "0"'],
+    [["--framework", "koa"], '--framework must be of express, fastify, hono, got "koa"'],
     [["--only", "stale"], '--only must be of fresh, replay, cached replay, burst of ten, in process, got "stale"'],
   ])("refuses %j with a message that names flag, rule and value", async (flags, message) => {
     await expect(bench(...flags)).rejects.toThrow(message);

@@ -1,6 +1,7 @@
+/** What the floors of all frameworks share: the two commands that a naive correct design sends to Redis, and its record. */
+
 import { createHash, randomUUID } from "node:crypto";
-import type { RequestHandler, Response } from "express";
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
 
 /** Turns the marker of a run into its record, if the marker is still this run's. */
 const COMPLETE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -10,47 +11,46 @@ return 1`;
 const LEASE_MS = 15_000;
 const RETENTION_MS = 86_400_000;
 
+/** What a duplicate of a running request is told. */
+export const IN_FLIGHT = { status: 409, headers: { "Retry-After": "1" } } as const;
+
 /** What the floor keeps of an answer. */
 export interface FloorRecord {
   readonly status: number;
   readonly type: string | undefined;
-  readonly body: unknown;
+  readonly body: string;
 }
+
+/** What the floor finds out about a key. */
+export type FloorClaim =
+  /** It is ours; `complete` says whether it still was when the answer was to be recorded. */
+  | { readonly outcome: "run"; complete(record: FloorRecord): Promise<boolean> }
+  | { readonly outcome: "running" }
+  | { readonly outcome: "done"; readonly record: FloorRecord };
+
+/** Claims a key, or says what stands there. */
+export type Floor = (key: string | undefined) => Promise<FloorClaim>;
 
 /**
  * The floor: the least that a naive correct design does. One SET claims the key and says what stands there, one
  * compare-and-set by Lua records the answer as JSON before it leaves; a duplicate of a running request gets 409.
  *
- * It compares no payloads, has no scopes, renews no lease, records no header but the media type and no answer but
- * those sent by `res.send` and `res.json`: what a library does beyond this, it must earn elsewhere.
+ * It compares no payloads, has no scopes, renews no lease, records no header but the media type and no body but one
+ * text: what a library does beyond this, it must earn elsewhere.
  */
-export async function floor(client: Redis): Promise<RequestHandler> {
+export async function openFloor(redisUrl: string): Promise<Floor> {
+  const client = new Redis(redisUrl);
   await client.script("LOAD", COMPLETE);
   const sha = createHash("sha1").update(COMPLETE).digest("hex");
-
-  function record(response: Response, complete: (record: string) => Promise<unknown>): void {
-    const { send } = response;
-    response.send = (body) => {
-      response.send = send;
-      const kept: FloorRecord = { status: response.statusCode, type: response.get("content-type"), body };
-      complete(JSON.stringify(kept)).then((written) => {
-        if (written === 1) response.send(body);
-        else response.sendStatus(409);
-      }, response.req.next);
-      return response;
-    };
-  }
-
-  return async function floor(request, response, next) {
-    const key = `floor:${request.get("idempotency-key")}`;
+  return async function floor(idempotencyKey) {
+    const key = `floor:${idempotencyKey}`;
     const token = `run:${randomUUID()}`;
     const found = await client.set(key, token, "PX", LEASE_MS, "NX", "GET");
     if (found === null) {
-      record(response, (answer) => client.evalsha(sha, 1, key, token, answer, RETENTION_MS));
-      return next();
+      const complete = async (record: FloorRecord) =>
+        (await client.evalsha(sha, 1, key, token, JSON.stringify(record), RETENTION_MS)) === 1;
+      return { outcome: "run", complete };
     }
-    if (found.startsWith("run:")) return void response.set("Retry-After", "1").sendStatus(409);
-    const { status, type = "text/plain", body }: FloorRecord = JSON.parse(found);
-    response.status(status).set("Content-Type", type).send(body);
+    return found.startsWith("run:") ? { outcome: "running" } : { outcome: "done", record: JSON.parse(found) };
   };
 }

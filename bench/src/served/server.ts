@@ -1,25 +1,35 @@
 /** One contender's server, in a process of its own so that its processor time is its own. */
 
-import type { AddressInfo } from "node:net";
-import { CONTENDERS, emptyTally, type Order, type Told } from "../protocol.js";
-import { makeApp } from "./app.js";
+import { CONTENDERS, emptyTally, FRAMEWORKS, type FrameworkName, type Order, type Told } from "../protocol.js";
+import { serveExpress } from "./express.js";
+import { serveFastify } from "./fastify.js";
+import { serveHono } from "./hono.js";
+import type { Serve } from "./serve.js";
 
-const [name, redisUrl = ""] = process.argv.slice(2);
-const contender = CONTENDERS.find((each) => each === name);
-if (contender === undefined) throw new TypeError(`the contender must be one of ${CONTENDERS.join(", ")}, got ${name}`);
+const SERVE: Readonly<Record<FrameworkName, Serve>> = {
+  express: serveExpress,
+  fastify: serveFastify,
+  hono: serveHono,
+};
+
+const [frameworkGiven, contenderGiven, redisUrl = ""] = process.argv.slice(2);
+const framework = oneOf("framework", FRAMEWORKS, frameworkGiven);
+const contender = oneOf("contender", CONTENDERS, contenderGiven);
 const tally = emptyTally();
-const app = await makeApp(contender, redisUrl, tally);
 let begunAt = process.cpuUsage();
-
-const server = app.listen(0, "127.0.0.1", () => {
-  tell({ told: "listening", port: (server.address() as AddressInfo).port });
-});
 
 process.on("message", (order: Order) => {
   if (order === "begin") begin();
   else tell({ told: "counted", cpuUs: cpuUs(), tally });
 });
 process.on("disconnect", () => process.exit());
+tell({ told: "listening", port: await SERVE[framework](contender, redisUrl, tally) });
+
+function oneOf<Name extends string>(what: string, names: readonly Name[], given: string | undefined): Name {
+  const found = names.find((name) => name === given);
+  if (found !== undefined) return found;
+  throw new TypeError(`the ${what} must be one of ${names.join(", ")}, got ${given}`);
+}
 
 /** No garbage is collected by force: that would also throw away what the engine has learnt about the code. */
 function begin(): void {
