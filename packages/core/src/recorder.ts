@@ -8,9 +8,9 @@ import type { Fingerprint } from "./store.js";
 /** Collects what a handler sends, up to the size of a record, and passes it on to whoever joins. */
 export interface Recorder {
   /** The status of the answer, once it is known. */
-  readonly status: number | undefined;
+  status(): number | undefined;
   /** Whether what is written is still wanted by anybody. */
-  readonly keeps: boolean;
+  keeps(): boolean;
   /** Status and header lines of the answer; the first call counts. `already` are the lines that stood there before the handler ran. */
   head(status: number, headers: readonly HeaderLine[], already: readonly HeaderLine[]): void;
   /** A piece of the body. It is not copied: whoever may change it afterwards hands in a copy. */
@@ -50,10 +50,8 @@ export function createRecorder(maxRecordBytes: number, replayHeaders: ReadonlySe
   }
 
   return {
-    get status() {
-      return status;
-    },
-    get keeps() {
+    status: () => status,
+    keeps() {
       return reason === undefined || (joiners !== undefined && joiners.size > 0);
     },
     head(given, lines, already) {

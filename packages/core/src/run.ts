@@ -14,7 +14,8 @@ import { createLatch } from "./latch.js";
 import { LazySignal } from "./lazy-signal.js";
 import { keepLease, type Lease } from "./lease.js";
 import type { LiveAnswer } from "./live.js";
-import { effectKey, type Once } from "./once.js";
+import type { Once } from "./once.js";
+import { onceOf } from "./once-of-run.js";
 import type { MountSettings } from "./options.js";
 import { encodeRecord, type RunRecord } from "./record.js";
 import { createRecorder, type Recorder } from "./recorder.js";
@@ -32,7 +33,7 @@ export interface Run {
   /** A piece of the body, before or after it is sent. Kept as it is: hand in a copy of what may be changed later. */
   write(chunk: Uint8Array): void;
   /** Whether pieces of the body are still wanted: not once the answer is too large to record, unless somebody has joined it. */
-  readonly keeps: boolean;
+  keeps(): boolean;
   /** The answer is whole. Resolves when its last byte may leave: it is recorded, or cannot be for now. Never rejects. */
   end(): Promise<Release>;
   /** No more of the answer will come: the handler destroyed it, or gave up. Never throws. */
@@ -137,7 +138,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
 
   /** Only the answer that the key will have may be shared before it is recorded. */
   function join(...given: Parameters<Recorder["join"]>): LiveAnswer | undefined {
-    const { status } = recorder;
+    const status = recorder.status();
     const isToBeKept = status !== undefined && decideEnding(status, settings.effects) === "complete";
     return state === "running" && freed === undefined && isToBeKept ? recorder.join(...given) : undefined;
   }
@@ -240,7 +241,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
   }
 
   async function cutOff(): Promise<void> {
-    const { status } = recorder;
+    const status = recorder.status();
     if (freed !== undefined) await freed;
     else if (status !== undefined && decideEnding(status, settings.effects) === "complete") {
       const record = finish("cut");
@@ -262,26 +263,16 @@ export function startRun(context: RunContext, claim: Claim): Run {
     });
   }
 
-  const once: Once = {
-    key: claim.idempotencyKey,
-    attempt: claim.attempt,
-    fence: claim.fence,
-    revision: shell.revision,
-    get signal() {
-      lease.check();
-      return lostLease.signal;
-    },
-    effectKey: (step) => effectKey(key, step),
-    abandon,
-  };
+  const once = onceOf(claim, shell.revision, abandon, () => {
+    lease.check();
+    return lostLease.signal;
+  });
   const failed = (error: unknown) => shell.emit({ type: "handler-failed", keyDigest: digest, error });
   return {
     once,
     head: recorder.head,
     write,
-    get keeps() {
-      return recorder.keeps;
-    },
+    keeps: recorder.keeps,
     end,
     cut,
     detach,

@@ -122,7 +122,7 @@ describe("createRecorder", () => {
 
   it("counts the first head, is a 200 without one, and drops empty chunks", () => {
     const recorder = createRecorder(1_000, NONE);
-    expect(recorder.status).toBeUndefined();
+    expect(recorder.status()).toBeUndefined();
     expect(recorder.finish(ABOUT)).toEqual({ kind: "answer", ...ABOUT, status: 200, headers: [], chunks: [] });
     recorder.head(201, [["ETag", "a"]], []);
     recorder.head(500, [], []);

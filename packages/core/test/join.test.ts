@@ -115,7 +115,7 @@ describe("a duplicate that arrives while the answer is streamed, in the same pro
       say(run, part.repeat(30));
       expect(await reading.next()).toBe(part.repeat(30));
     }
-    expect(run.keeps).toBe(true);
+    expect(run.keeps()).toBe(true);
     const late = house.send({}, options);
     expect(await isPending(late)).toBe(true);
     await run.end();
@@ -130,7 +130,7 @@ describe("a duplicate that arrives while the answer is streamed, in the same pro
     const reading = joined(await house.send({}, options));
     for (let count = 0; count < 8; count += 1) say(run, "x".repeat(30));
     await expect(reading.next()).rejects.toThrow("cut off");
-    expect(run.keeps).toBe(false);
+    expect(run.keeps()).toBe(false);
   });
 
   it("that hangs up leaves the run and the others alone", async () => {

@@ -75,8 +75,8 @@ describe("keeps", () => {
     const run = runOf(await house.send({}, { maxRecordBytes: 10 }));
     run.head(200, [], []);
     say(run, "x".repeat(10));
-    expect(run.keeps).toBe(true);
+    expect(run.keeps()).toBe(true);
     say(run, "x");
-    expect(run.keeps).toBe(false);
+    expect(run.keeps()).toBe(false);
   });
 });

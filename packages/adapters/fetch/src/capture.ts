@@ -13,8 +13,8 @@ import { relay } from "./relay.js";
 export interface Outgoing {
   /** Header lines that middleware in front had set before the handler ran. @default [] */
   readonly already?: readonly HeaderLine[];
-  /** Aborted when the client hangs up; not every server cancels the body then. */
-  readonly clientGone?: AbortSignal | undefined;
+  /** Gives what is aborted when the client hangs up: not every server cancels the body then. */
+  clientGone(): AbortSignal | undefined;
   /** The body of a response that is known before it is read, because who made the response was watched. */
   readonly textOf?: (response: Response) => string | undefined;
 }
@@ -29,7 +29,7 @@ const MOST_AHEAD_BYTES = 65_536;
 export async function capture(
   run: Run,
   response: Response,
-  { already = [], clientGone, textOf }: Outgoing = {},
+  { already = [], clientGone, textOf }: Outgoing,
 ): Promise<Response> {
   const text = textOf?.(response);
   if (text !== undefined) return known(run, response, text, already);
@@ -42,7 +42,10 @@ export async function capture(
     if ("chunk" in piece) chunks.push(piece.kept);
     else if ("end" in piece && piece.end === "whole") return whole(run, response, chunks, already);
   }
-  return new Response(relay({ run, reader, pieces, clientGone, declared: declaredBytes(response) }), response);
+  return new Response(
+    relay({ run, reader, pieces, clientGone: clientGone(), declared: declaredBytes(response) }),
+    response,
+  );
 }
 
 const utf8 = new TextEncoder();

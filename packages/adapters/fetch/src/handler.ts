@@ -5,7 +5,7 @@ import { capture, type Outgoing } from "./capture.js";
 import { contextAmong, keepAlive } from "./context.js";
 import { factsOf } from "./facts.js";
 import { handOn, isHandedOn, type OnceoverRequest } from "./hand-on.js";
-import { onAbort } from "./on-abort.js";
+import { onLateAbort } from "./on-abort.js";
 
 /** A fetch handler; `rest` is whatever the runtime adds, such as `env` and `ctx`. */
 export type OnceoverHandler<Incoming extends Request, Rest extends readonly unknown[]> = (
@@ -52,7 +52,7 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
       case "run": {
         const { run } = verdict;
         const call = async () => handler(handOn(request, body, run.once), ...rest);
-        return answerOf(run, call, { clientGone: request.signal });
+        return answerOf(run, call, { clientGone: () => request.signal });
       }
       // no default
     }
@@ -61,7 +61,7 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
 
 /** The answer of a handler that was called for a run; a failure is answered, and recorded, as a 500 problem. */
 export async function answerOf(run: Run, call: () => Promise<Response>, outgoing: Outgoing): Promise<Response> {
-  const attend = onAbort(outgoing.clientGone, () => run.detach(() => {}));
+  const attend = onLateAbort(outgoing.clientGone, () => run.detach(() => {}));
   try {
     const response = await call();
     return await capture(run, response, outgoing);

@@ -66,7 +66,7 @@ class Relay {
   async #goOn(): Promise<void> {
     this.#isReading = true;
     while (this.#state !== "over") {
-      const piece = await (this.#pieces.shift() ?? readPiece(this.#reader, this.#run.keeps));
+      const piece = await (this.#pieces.shift() ?? readPiece(this.#reader, this.#run.keeps()));
       if ("end" in piece) await this.#end(piece.end);
       else if (this.#passOn(piece)) break;
     }

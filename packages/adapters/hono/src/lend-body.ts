@@ -20,17 +20,26 @@ export function lendBody(request: HonoRequest, bytes: Uint8Array<ArrayBuffer>, r
   lendRaw(request, raw);
 }
 
-function lendRaw(request: HonoRequest, raw: () => Request): void {
-  let made: Request | undefined;
-  Object.defineProperty(request, "raw", {
-    get() {
-      made ??= raw();
-      return made;
-    },
-    set(given: Request) {
-      made = given;
-    },
-    configurable: true,
-    enumerable: true,
-  });
+const RAW: unique symbol = Symbol("onceover.raw");
+
+type Lent = HonoRequest & { [RAW]?: Request | (() => Request) };
+
+/** One for all requests: a getter of each one's own would keep it in memory until the next full garbage collection. */
+const LENT_RAW: PropertyDescriptor & ThisType<Lent> = {
+  get() {
+    const kept = this[RAW];
+    if (typeof kept !== "function") return kept;
+    this[RAW] = kept();
+    return this[RAW];
+  },
+  set(given: Request) {
+    this[RAW] = given;
+  },
+  configurable: true,
+  enumerable: true,
+};
+
+function lendRaw(request: Lent, raw: () => Request): void {
+  request[RAW] = raw;
+  Object.defineProperty(request, "raw", LENT_RAW);
 }

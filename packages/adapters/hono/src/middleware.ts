@@ -65,7 +65,7 @@ async function runOn(
   run: Run,
 ): Promise<void> {
   const { raw } = c.req;
-  const outgoing = { already: linesBefore(c), clientGone: raw.signal, textOf: watchTexts(c) };
+  const outgoing = { already: linesBefore(c), clientGone: () => raw.signal, textOf: watchTexts(c) };
   const handedOn = () => handOn(raw, body, run.once);
   if (body.bytes === undefined) c.req.raw = handedOn();
   else lendBody(c.req, body.bytes, handedOn);

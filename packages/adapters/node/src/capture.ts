@@ -142,7 +142,7 @@ class Capture implements Interceptor {
 
   /** Hands a copy to the run, as long as it wants one: the handler may fill its buffer anew. */
   #record(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
-    if (this.#run?.keeps === false) return Buffer.byteLength(chunk, encoding);
+    if (this.#run?.keeps() === false) return Buffer.byteLength(chunk, encoding);
     const bytes = typeof chunk === "string" ? Buffer.from(chunk, encoding) : Buffer.from(chunk);
     this.#run?.write(bytes);
     return bytes.length;
