@@ -21,8 +21,7 @@ export interface StreamState {
   readonly takenBytes: number;
   /** How many of the fresh chunks of the latest bulk somebody still held when it ended. */
   readonly heldChunks: number;
-  /** The resident memory that measuring began with, and by how much it has been above that at most. */
-  readonly baselineBytes: number;
+  /** By how much the resident memory has been, at most, above what measuring began with. */
   readonly riseBytes: number;
   /** How often each key's handler ran, and when it sent its first byte, in epoch milliseconds. */
   readonly runs: Readonly<Record<string, number>>;
