@@ -20,8 +20,9 @@ export function sendLive(response: ServerResponse, { status, headers, body }: Li
   if (response.headersSent || response.destroyed) return void body.cancel();
   setHead(response, status, headers);
   response.flushHeaders();
-  // Where it fails, the response was destroyed, and that is all there is to do.
-  pipeline(Readable.from(body, { objectMode: false }), response, () => {});
+  // Where it fails, the response was destroyed, and that is all there is to do. fromWeb() lets go of the body at once then;
+  // from() would first wait for its next chunk, and a quiet stream would hold the place of a client that has gone.
+  pipeline(Readable.fromWeb(body), response, () => {});
 }
 
 function setHead(response: ServerResponse, status: number, headers: readonly HeaderLine[]): void {

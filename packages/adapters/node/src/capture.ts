@@ -129,9 +129,17 @@ class Capture implements Interceptor {
     this.#takeHead();
     this.#bytesLeft -= this.#record(chunk, encoding);
     if (this.#bytesLeft <= 0) this.#hold({ chunk, encoding, callback });
-    else if (!this.#isClientGone) return this.#send(chunk, rest);
-    else if (callback !== undefined) process.nextTick(callback);
+    else return this.#isClientGone ? this.#drop(callback) : this.#send(chunk, rest);
     return true;
+  }
+
+  /** Nobody sets the pace any more: a source that is always ready would let nobody else in, were it not for this turn. */
+  #drop(callback: Callback | undefined): false {
+    setImmediate(() => {
+      callback?.();
+      if (this.#state === "open") this.#response.emit("drain");
+    });
+    return false;
   }
 
   #send(chunk: string | Uint8Array, rest: readonly unknown[]): boolean {
