@@ -12,6 +12,7 @@ import type { HeaderLine, Release, Run } from "@onceover/core";
 import { sendAnswer, setStatusMessage, statusMessageOf } from "./answer.js";
 import { detach, isCutHere, isGone } from "./client-gone.js";
 import { applyHeaders, linesOf, resetLines, sameLines } from "./header-lines.js";
+import { type Callback, headersSent, isChunk, isReadable, isSendable, optionsOf, refuseWrite } from "./node-calls.js";
 import { isHttp2 } from "./node-request.js";
 import { type Interceptor, standBefore } from "./stand-before.js";
 
@@ -27,8 +28,6 @@ type State =
   | "held"
   /** The response is Node's again. */
   | "released";
-
-type Callback = (error?: Error | null) => void;
 
 interface Head {
   readonly status: number;
@@ -61,6 +60,8 @@ class Capture implements Interceptor {
   #isLeaving = false;
   #bytesLeft = Number.POSITIVE_INFINITY;
   #isClientGone = false;
+  /** Whether the whole answer went into the record alone. */
+  #isOnlyRecorded = false;
   #source: Readable | undefined;
 
   constructor(response: ServerResponse, run: Run) {
@@ -84,6 +85,11 @@ class Capture implements Interceptor {
 
   get writableEnded(): boolean {
     return this.#state === "held";
+  }
+
+  /** Whoever sent an answer that nobody was there for has done so: it is recorded, and that was all there was to do. */
+  get writableFinished(): boolean {
+    return this.#isOnlyRecorded;
   }
 
   writeHead(status: number, ...rest: unknown[]): ServerResponse {
@@ -178,7 +184,10 @@ class Capture implements Interceptor {
   #release(release: Release, { chunk, encoding, callback }: Tail): void {
     this.#state = "released";
     this.#run = undefined;
-    if (this.#isClientGone) return this.#close();
+    if (this.#isClientGone) {
+      this.#isOnlyRecorded = true;
+      return this.#close();
+    }
     if (release.action === "replace") return this.#replace(release);
     this.#restoreHead();
     const data = chunk === undefined ? [] : [chunk, encoding];
@@ -269,33 +278,4 @@ class Capture implements Interceptor {
   #destroy(error = isHttp2(this.#response.req) ? new Error("the answer was cut off") : undefined): ServerResponse {
     return this.#own.destroy.call(this.#response, error);
   }
-}
-
-function isSendable(status: number, message: string | undefined): boolean {
-  return status >= 100 && status <= 999 && !/[^\t\x20-\x7e\x80-\xff]/.test(message ?? "");
-}
-
-function isChunk(chunk: unknown): chunk is string | Uint8Array {
-  return typeof chunk === "string" || chunk instanceof Uint8Array;
-}
-
-function optionsOf(rest: readonly unknown[]): { encoding: BufferEncoding | undefined; callback: Callback | undefined } {
-  const encoding = rest.find((each): each is BufferEncoding => typeof each === "string");
-  return { encoding, callback: rest.find((each): each is Callback => typeof each === "function") };
-}
-
-function isReadable(source: unknown): source is Readable {
-  return typeof source === "object" && source !== null && "readableEnded" in source && "once" in source;
-}
-
-function refuseWrite(callback: Callback | undefined): boolean {
-  const error = Object.assign(new Error("write after end"), { code: "ERR_STREAM_WRITE_AFTER_END" });
-  if (callback !== undefined) process.nextTick(callback, error);
-  return false;
-}
-
-function headersSent(): Error {
-  return Object.assign(new Error("Cannot write headers after they are sent to the client"), {
-    code: "ERR_HTTP_HEADERS_SENT",
-  });
 }

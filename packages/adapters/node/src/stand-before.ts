@@ -10,10 +10,11 @@ export interface Interceptor extends Record<(typeof METHODS)[number], (...given:
   /** Whether the response says of itself what it says when its head, or the whole of it, was sent. */
   readonly headersSent: boolean;
   readonly writableEnded: boolean;
+  readonly writableFinished: boolean;
 }
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders", "destroy", "emit"] as const;
-const GETTERS = ["headersSent", "writableEnded"] as const;
+const GETTERS = ["headersSent", "writableEnded", "writableFinished"] as const;
 
 const INTERCEPTOR: unique symbol = Symbol("onceover.interceptor");
 

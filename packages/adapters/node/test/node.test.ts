@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { finished } from "node:stream";
+import { finished, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { createOnceover, type MountOptions, memoryStore, type OnceoverEvent, SHARED_SCOPE } from "@onceover/core";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type OnceListener, onceover } from "../src/index.js";
@@ -157,3 +158,47 @@ describe("a client that hangs up", () => {
     expect(events.at(-1)).toMatchObject({ type: "recorded", tombstone: "cut" });
   });
 });
+
+describe("a handler whose client hangs up in mid-stream", () => {
+  it.each([
+    ["pipeline()", (source: Readable, response: ServerResponse) => pipeline(source, response)],
+    ["finished()", (source: Readable, response: ServerResponse) => awaited(source.pipe(response))],
+  ])("is told by %s that its answer was taken, as it was: into the record", async (_, send) => {
+    let goOn = () => {};
+    const gone = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const outcomes: unknown[] = [];
+    const { port, post, events, connections } = await serve(async (_request, response) => {
+      const source = Readable.from(
+        (async function* () {
+          yield "one ";
+          await gone;
+          yield "two";
+        })(),
+        { objectMode: false },
+      );
+      outcomes.push(
+        await send(source, response).then(
+          () => "sent",
+          (error: Error) => error,
+        ),
+      );
+    });
+    const socket = connect(port, "127.0.0.1");
+    socket.write("POST / HTTP/1.1\r\nHost: h\r\nIdempotency-Key: k\r\nContent-Length: 0\r\n\r\n");
+    await new Promise((resolve) => socket.once("data", resolve));
+    socket.destroy();
+    while ((await connections()) > 0) await new Promise((resolve) => setImmediate(resolve));
+    goOn();
+    await told(events, "recorded");
+    while (outcomes.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(outcomes).toEqual(["sent"]);
+    expect(events.map(({ type }) => type)).not.toContain("handler-failed");
+    expect(await (await post()).text()).toBe("one two");
+  });
+});
+
+function awaited(response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => finished(response, (error) => (error ? reject(error) : resolve())));
+}
