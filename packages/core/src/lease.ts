@@ -4,80 +4,80 @@ import type { Written } from "./store.js";
 /** Why the right to run ended. */
 export type LeaseLoss = "expired" | "taken-over";
 
-/** The right to run, kept up by renewing. */
-export interface Lease {
-  /** Looks at the clock: a process that was paused may ask before its timers do. */
-  check(): void;
-  /** Stops renewing; nothing is told to the store. */
-  stop(): void;
-}
-
-/** What keeping a lease takes. */
-export interface LeaseKeeping {
-  readonly platform: Platform;
-  readonly leaseMs: number;
-  /** When the call that got the lease was sent, on the monotonic clock: it cannot have begun earlier. */
-  readonly sentAtMs: number;
+/** Whose lease it is. */
+export interface LeaseHolder {
   /** One call of the store's `renew`. */
   renew(): Promise<Written | "failed">;
   /** Called at most once. An expired lease goes on being renewed: as long as nobody took over, the run can still be recorded. */
-  onLoss(reason: LeaseLoss): void;
+  loseLease(reason: LeaseLoss): void;
 }
 
 /** How many times a lease is renewed in its own length, so that two renewals in a row may fail. */
 const RENEWALS_PER_LEASE = 4;
 
-/** Renews a lease until it is stopped or taken over. It counts as lost when the monotonic clock says it must have ended. */
-export function keepLease({ platform, leaseMs, sentAtMs, renew, onLoss }: LeaseKeeping): Lease {
-  let endsAtMs = sentAtMs + leaseMs;
-  let lost = false;
-  let stopped = false;
-  let cancelExpiry = () => {};
-  const pauseMs = leaseMs / RENEWALS_PER_LEASE;
-  // Counted from the call that got the lease: a slow answer has used up a part of it.
-  let cancelRenewal = planRenewal(Math.max(0, sentAtMs + pauseMs - platform.monotonicMs()));
-  check();
+/** The right to run, kept up by renewing until it is stopped or taken over. It counts as lost when the monotonic clock says it must have ended. */
+export class Lease {
+  readonly #platform: Platform;
+  readonly #leaseMs: number;
+  readonly #holder: LeaseHolder;
+  #endsAtMs: number;
+  #isLost = false;
+  #isStopped = false;
+  #cancelExpiry: (() => void) | undefined;
+  #cancelRenewal: (() => void) | undefined;
 
-  function planRenewal(inMs: number): () => void {
-    return platform.timer(inMs, () => void renewOnce());
+  /** `sentAtMs` is when the call that got the lease was sent, on the monotonic clock: it cannot have begun earlier. */
+  constructor(platform: Platform, leaseMs: number, sentAtMs: number, holder: LeaseHolder) {
+    this.#platform = platform;
+    this.#leaseMs = leaseMs;
+    this.#holder = holder;
+    this.#endsAtMs = sentAtMs + leaseMs;
+    // Counted from the call that got the lease: a slow answer has used up a part of it.
+    this.#planRenewal(Math.max(0, sentAtMs + leaseMs / RENEWALS_PER_LEASE - platform.monotonicMs()));
+    this.check();
+  }
+
+  /** Looks at the clock: a process that was paused may ask before its timers do. */
+  check(): void {
+    if (!this.#isStopped && this.#platform.monotonicMs() >= this.#endsAtMs) this.#lose("expired");
+  }
+
+  /** Stops renewing; nothing is told to the store. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelExpiry?.();
+    this.#cancelRenewal?.();
+  }
+
+  #planRenewal(inMs: number): void {
+    this.#cancelRenewal = this.#platform.timer(inMs, () => void this.#renewOnce());
   }
 
   /** Never rejects: a renewal that failed is tried again at the next turn. */
-  async function renewOnce(): Promise<void> {
-    const askedAtMs = platform.monotonicMs();
-    watchExpiry(askedAtMs);
+  async #renewOnce(): Promise<void> {
+    const askedAtMs = this.#platform.monotonicMs();
+    this.#watchExpiry(askedAtMs);
     // If we die here, the lease runs out and the outcome is unknown.
-    const renewed = await renew();
-    if (stopped) return;
-    if (renewed === "stale") return lose("taken-over");
-    if (renewed === "ok") endsAtMs = askedAtMs + leaseMs;
-    cancelRenewal = planRenewal(pauseMs);
+    const renewed = await this.#holder.renew();
+    if (this.#isStopped) return;
+    if (renewed === "stale") return this.#lose("taken-over");
+    if (renewed === "ok") this.#endsAtMs = askedAtMs + this.#leaseMs;
+    this.#planRenewal(this.#leaseMs / RENEWALS_PER_LEASE);
   }
 
   /** A process that was paused finds its lease ended before it can ask for another. */
-  function watchExpiry(nowMs: number): void {
-    cancelExpiry();
-    if (lost) return;
-    if (nowMs >= endsAtMs) lose("expired");
-    else cancelExpiry = platform.timer(endsAtMs - nowMs, () => watchExpiry(platform.monotonicMs()));
+  #watchExpiry(nowMs: number): void {
+    this.#cancelExpiry?.();
+    if (this.#isLost) return;
+    if (nowMs >= this.#endsAtMs) return this.#lose("expired");
+    const look = () => this.#watchExpiry(this.#platform.monotonicMs());
+    this.#cancelExpiry = this.#platform.timer(this.#endsAtMs - nowMs, look);
   }
 
-  function lose(reason: LeaseLoss): void {
-    if (reason === "taken-over") stop();
-    if (lost) return;
-    lost = true;
-    onLoss(reason);
+  #lose(reason: LeaseLoss): void {
+    if (reason === "taken-over") this.stop();
+    if (this.#isLost) return;
+    this.#isLost = true;
+    this.#holder.loseLease(reason);
   }
-
-  function stop(): void {
-    stopped = true;
-    cancelExpiry();
-    cancelRenewal();
-  }
-
-  function check(): void {
-    if (!stopped && platform.monotonicMs() >= endsAtMs) lose("expired");
-  }
-
-  return { check, stop };
 }

@@ -9,14 +9,20 @@ interface ClaimSaid {
   readonly fence: number;
 }
 
+/** The run that stands behind its `once`. */
+export type OnceBehind = Pick<Once, "abandon" | "signal">;
+
 /** The `once` of a run. */
-export function onceOf(claim: ClaimSaid, revision: string, abandon: Once["abandon"], signal: () => AbortSignal): Once {
-  return new OnceOfRun(claim, revision, abandon, signal);
+export function onceOf(claim: ClaimSaid, revision: string, run: OnceBehind): Once {
+  // Handlers take these two off: they must do without their object.
+  const abandon = () => run.abandon();
+  const keyOf = (step: string) => effectKey(claim.key, step);
+  return new OnceOfRun(claim, revision, run, abandon, keyOf);
 }
 
 /**
  * A class for the sake of its getter: an object literal with one gets a shape of its own each time, which keeps the whole run
- * in memory until the next full garbage collection.
+ * in memory until the next full garbage collection. So does a function that its constructor makes.
  */
 class OnceOfRun implements Once {
   readonly key: string;
@@ -25,19 +31,19 @@ class OnceOfRun implements Once {
   readonly revision: string;
   readonly abandon: Once["abandon"];
   readonly effectKey: Once["effectKey"];
-  readonly #signal: () => AbortSignal;
+  readonly #run: OnceBehind;
 
-  constructor(claim: ClaimSaid, revision: string, abandon: Once["abandon"], signal: () => AbortSignal) {
+  constructor(claim: ClaimSaid, revision: string, run: OnceBehind, abandon: Once["abandon"], keyOf: Once["effectKey"]) {
     this.key = claim.idempotencyKey;
     this.attempt = claim.attempt;
     this.fence = claim.fence;
     this.revision = revision;
     this.abandon = abandon;
-    this.effectKey = (step) => effectKey(claim.key, step);
-    this.#signal = signal;
+    this.effectKey = keyOf;
+    this.#run = run;
   }
 
   get signal(): AbortSignal {
-    return this.#signal();
+    return this.#run.signal;
   }
 }

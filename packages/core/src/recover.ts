@@ -3,7 +3,7 @@ import type { RequestFacts } from "./facts.js";
 import { effectKey } from "./once.js";
 import type { MaybePromise } from "./platform.js";
 import type { RunRecord } from "./record.js";
-import { createRecorder } from "./recorder.js";
+import { Recorder } from "./recorder.js";
 import type { Shell } from "./shell.js";
 import type { Fingerprint, StoreKey, UnknownRecord } from "./store.js";
 
@@ -104,7 +104,7 @@ export function recoveredRecord(
   fingerprint: Fingerprint,
   { status, headers = {}, body = "" }: RecoveredResponse,
 ): RunRecord {
-  const recorder = createRecorder(settings.maxRecordBytes, settings.replayHeaders);
+  const recorder = new Recorder(settings.maxRecordBytes, settings.replayHeaders);
   recorder.head(status, Object.entries(headers), []);
   recorder.write(typeof body === "string" ? new TextEncoder().encode(body) : body.slice());
   return recorder.finish({ fingerprint, revision: shell.revision, completedAtMs: shell.platform.epochMs() });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isReplayed, replayAnswer } from "../src/answer.js";
 import type { HeaderLine } from "../src/facts.js";
 import type { AnswerRecord } from "../src/record.js";
-import { createRecorder } from "../src/recorder.js";
+import { Recorder } from "../src/recorder.js";
 import type { Fingerprint } from "../src/store.js";
 import { openHouse, seen } from "./support.js";
 
@@ -102,11 +102,11 @@ describe("a replayed answer", () => {
   });
 });
 
-describe("createRecorder", () => {
+describe("Recorder", () => {
   const utf8 = (text: string) => new TextEncoder().encode(text);
 
   it("keeps what the handler set, and not what stood there before", () => {
-    const recorder = createRecorder(1_000, NONE);
+    const recorder = new Recorder(1_000, NONE);
     const already: HeaderLine[] = [
       ["x-frame-options", "DENY"],
       ["Vary", "Origin"],
@@ -121,7 +121,7 @@ describe("createRecorder", () => {
   });
 
   it("counts the first head, is a 200 without one, and drops empty chunks", () => {
-    const recorder = createRecorder(1_000, NONE);
+    const recorder = new Recorder(1_000, NONE);
     expect(recorder.status()).toBeUndefined();
     expect(recorder.finish(ABOUT)).toEqual({ kind: "answer", ...ABOUT, status: 200, headers: [], chunks: [] });
     recorder.head(201, [["ETag", "a"]], []);
@@ -132,7 +132,7 @@ describe("createRecorder", () => {
   });
 
   it("takes header and body up to maxRecordBytes, and becomes a tombstone one byte later", () => {
-    const recorder = createRecorder(10, NONE);
+    const recorder = new Recorder(10, NONE);
     recorder.head(200, [["ETag", "a"]], []);
     recorder.write(utf8("12345"));
     expect(recorder.finish(ABOUT).kind).toBe("answer");
@@ -141,7 +141,7 @@ describe("createRecorder", () => {
   });
 
   it("stays a tombstone, whatever comes after", () => {
-    const recorder = createRecorder(3, NONE);
+    const recorder = new Recorder(3, NONE);
     recorder.write(utf8("1234"));
     recorder.write(utf8(""));
     recorder.head(201, [], []);

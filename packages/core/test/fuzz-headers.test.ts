@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { replayAnswer } from "../src/answer.js";
 import type { HeaderLine } from "../src/facts.js";
 import { decodeRecord, encodeRecord, isSafeHeader, type RunRecord } from "../src/record.js";
-import { createRecorder } from "../src/recorder.js";
+import { Recorder } from "../src/recorder.js";
 import type { Fingerprint } from "../src/store.js";
 import { CASES, expectLinear, expectPrototypeUntouched } from "./fuzz-support.js";
 
@@ -57,7 +57,7 @@ const windows = (all: readonly HeaderLine[]) => all.map((_, at) => all.slice(at,
 
 /** What a list of header lines becomes on its way through recorder, bytes and replay. */
 function throughRecord(given: readonly HeaderLine[]): RunRecord {
-  const recorder = createRecorder(1_048_576, MORE);
+  const recorder = new Recorder(1_048_576, MORE);
   recorder.head(200, given, []);
   const decoded = decodeRecord(encodeRecord(recorder.finish(ABOUT)));
   if (decoded.outcome === "record") return decoded.record;

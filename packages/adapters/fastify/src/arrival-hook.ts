@@ -76,6 +76,7 @@ function lendTo(verdict: Verdict, fields: Fields): Verdict {
     return verdict;
   } catch (error) {
     // A field that cannot be sent: Fastify would have found out when it sent the answer.
+    fields.takeBack();
     giveBack(verdict);
     throw error;
   }

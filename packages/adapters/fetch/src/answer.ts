@@ -17,11 +17,22 @@ export function toLiveResponse({ status, headers, body }: LiveAnswer, already: r
   return new Response(body, { status, headers: fieldsOf(headers, already) });
 }
 
-/** As a list: a server that sends it as it is needs no `Headers` in between. */
-function fieldsOf(headers: readonly HeaderLine[], already: readonly HeaderLine[]): [string, string][] {
-  const own = new Set(already.length === 0 ? [] : headers.map(([name]) => name.toLowerCase()));
-  const kept = already.filter(([name]) => !own.has(name.toLowerCase()));
-  return [...kept, ...headers].map(([name, value]) => [name, value]);
+/**
+ * As a plain object, which servers on Node send as it is, without a `Headers` in between; as a list where a name comes twice,
+ * or where there is no media type: those servers make one up for the first answer, and for a list.
+ */
+function fieldsOf(
+  headers: readonly HeaderLine[],
+  already: readonly HeaderLine[],
+): Record<string, string> | [string, string][] {
+  const own = new Set(headers.map(nameOf));
+  const lines = [...already.filter((line) => !own.has(nameOf(line))), ...headers];
+  const isPlain = own.size === lines.length && own.has("content-type");
+  return isPlain ? Object.fromEntries(lines) : lines.map(([...line]) => line);
+}
+
+function nameOf([name]: HeaderLine): string {
+  return name.toLowerCase();
 }
 
 /** The chunks as one; the only one is handed out as it is. */

@@ -17,20 +17,19 @@ const DECODERS = {
  * Reads a request's body and leaves it where it was, for whatever parser comes after. Where a parser came before, its
  * result is what there is.
  */
-export async function readBody(
+export function readBody(
   request: NodeRequest & { readonly body?: unknown },
   maxBodyBytes: number,
-): Promise<BodyFacts> {
+): BodyFacts | Promise<BodyFacts> {
   if (!hasBody(request)) return EMPTY;
   // A parser that did not recognise the media type may have set `body` and left the stream alone.
   if (request.readableDidRead || request.readableEnded) {
     return request.body === undefined ? { outcome: "consumed" } : { outcome: "parsed", value: request.body };
   }
   if (Number(request.headers["content-length"] ?? 0) > maxBodyBytes) return { outcome: "too-large" };
-  const whole = await peek(request, maxBodyBytes);
-  return typeof whole === "string"
-    ? { outcome: whole }
-    : decode(whole, request.headers["content-encoding"], maxBodyBytes);
+  return peek(request, maxBodyBytes).then((whole) =>
+    typeof whole === "string" ? { outcome: whole } : decode(whole, request.headers["content-encoding"], maxBodyBytes),
+  );
 }
 
 function hasBody(request: NodeRequest): boolean {
@@ -92,9 +91,12 @@ function peek(request: NodeRequest, maxBodyBytes: number): Promise<Uint8Array | 
   });
 }
 
-async function decode(bytes: Uint8Array, encoding: string | undefined, maxBodyBytes: number): Promise<BodyFacts> {
+function decode(bytes: Uint8Array, encoding: string | undefined, maxBodyBytes: number): BodyFacts | Promise<BodyFacts> {
   const name = encoding?.trim().toLowerCase() ?? "";
-  if (!isDecodable(name)) return { outcome: "bytes", bytes };
+  return isDecodable(name) ? decoded(bytes, name, maxBodyBytes) : { outcome: "bytes", bytes };
+}
+
+async function decoded(bytes: Uint8Array, name: keyof typeof DECODERS, maxBodyBytes: number): Promise<BodyFacts> {
   try {
     return { outcome: "bytes", bytes: await DECODERS[name](bytes, { maxOutputLength: maxBodyBytes }) };
   } catch (error) {

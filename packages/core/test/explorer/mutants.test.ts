@@ -100,8 +100,8 @@ describe("a planted bug of core is found:", () => {
 
 describe("plantedCore", () => {
   it("rejects a patch whose text is not found exactly once", async () => {
-    const absent = { file: "run.ts", find: "no such text", replace: "" };
-    await expect(plantedCore([absent])).rejects.toThrow('run.ts holds "no such text" 0 times');
+    const absent = { file: "run-ending.ts", find: "no such text", replace: "" };
+    await expect(plantedCore([absent])).rejects.toThrow('run-ending.ts holds "no such text" 0 times');
     await expect(plantedCore([{ ...absent, find: "const" }])).rejects.toThrow("the patch must follow the source");
     await expect(plantedCore([{ ...absent, file: "none.ts" }])).rejects.toThrow("no file none.ts");
   });

@@ -27,9 +27,9 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
   ],
   "the answer leaves before its record is stored": [
     {
-      file: "run.ts",
-      find: "let written = await store(record);",
-      replace: 'void write(record);\n    let written: string = "ok";',
+      file: "run-ending.ts",
+      find: "let written = await this.#store(record);",
+      replace: 'void this.#store(record);\n    let written: string = "ok";',
     },
   ],
   "an unknown outcome is run again though effects happen once": [
@@ -73,18 +73,18 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
     },
   ],
   "a refused record is taken for a stored one": [
-    { file: "run.ts", find: 'if (written === "stale") return replaced();', replace: "" },
+    { file: "run-ending.ts", find: 'if (written === "stale") return this.#replaced();', replace: "" },
   ],
   "a record that could not be stored frees its key": [
     {
-      file: "run.ts",
+      file: "run-ending.ts",
       find: "const tryAgain = async () => {",
       replace:
-        'const tryAgain = async () => {\n      if (key !== "") return giveBack(shell, key, token, ["ok"]).then(() => "done" as const);',
+        'const tryAgain = async () => {\n      const { key, token } = this.#claim;\n      if (key !== "") return giveBack(shell, key, token, ["ok"]).then(() => "done" as const);',
     },
   ],
   "a lease is never renewed": [
-    { file: "lease.ts", find: "const renewed = await renew();", replace: 'const renewed: string = "ok";' },
+    { file: "lease.ts", find: "const renewed = await this.#holder.renew();", replace: 'const renewed: string = "ok";' },
   ],
   "a failure frees the key though effects happen once": [
     { file: "decide.ts", find: 'effects === "repeatable" && status >= 500', replace: "status >= 500" },
