@@ -10,6 +10,10 @@ export default defineConfig({
   // Not to be had by require(): its package exports ES modules only.
   noExternal: ["canonicalize"],
   external: [/^node:/],
+  // Of a package of ours that is no dependency, the source becomes part of the bundle; all others stay imports.
+  esbuildOptions(options) {
+    options.conditions = ["onceover-src", "module"];
+  },
   clean: true,
   sourcemap: true,
   silent: true,

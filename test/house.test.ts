@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What the source of each package may import, beside its own files. Nobody imports a store. */
+/** What the source of each package may import, beside its own files. Nobody imports a store, but for what is in `BUNDLED`. */
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   "packages/core": ["canonicalize", "lru.min"],
   "packages/conformance": ["@onceover/core", "fast-check", "vitest", "node:*"],
@@ -17,8 +17,19 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "packages/adapters/fetch": ["@onceover/core"],
   "packages/adapters/hono": ["@onceover/core", "@onceover/fetch", "hono"],
   "packages/stores/lmdb": ["@onceover/core", "lmdb", "node:*"],
+  "packages/stores/postgres": ["@onceover/core", "pg"],
   "packages/stores/redis": ["@onceover/core", "ioredis", "node:*"],
+  "packages/stores/upstash": ["@onceover/core", "@onceover/redis/scripts", "@upstash/redis"],
 };
+
+/** What runs where there are Web APIs and nothing else. */
+const EDGE = ["packages/core", "packages/adapters/fetch", "packages/adapters/hono", "packages/stores/upstash"];
+
+/**
+ * Side doors of packages: source that is built into whoever imports it, and that nobody else can import. Whoever uses the
+ * package has no need of the other one, nor of its peers.
+ */
+const BUNDLED: readonly string[] = ["@onceover/redis/scripts"];
 
 function packageFolders(): string[] {
   return ["packages", "packages/adapters", "packages/stores"]
@@ -26,6 +37,12 @@ function packageFolders(): string[] {
       readdirSync(join(root, folder), { withFileTypes: true }).map(({ name }) => `${folder}/${name}`),
     )
     .filter((folder) => readdirSync(join(root, folder)).includes("package.json"));
+}
+
+type Names = Readonly<Record<string, string>>;
+
+function manifestOf(folder: string): Readonly<Record<string, Names>> {
+  return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
 }
 
 function sources(folder: string): string[] {
@@ -45,6 +62,7 @@ function importsOf(file: string): string[] {
 }
 
 function packageOf(specifier: string): string {
+  if (BUNDLED.includes(specifier)) return specifier;
   if (specifier.startsWith("node:") || builtinModules.includes(specifier)) return "node:*";
   return specifier
     .split("/")
@@ -69,48 +87,58 @@ describe("the house", () => {
   });
 
   it.each(Object.keys(TABLE))("%s declares what it imports, and nothing else", (folder) => {
-    const { dependencies = {}, peerDependencies = {} } = JSON.parse(
-      readFileSync(join(root, folder, "package.json"), "utf8"),
-    ) as Readonly<Record<string, Readonly<Record<string, string>>>>;
+    const { dependencies = {}, peerDependencies = {} } = manifestOf(folder);
     const declared = Object.keys({ ...dependencies, ...peerDependencies }).filter(
       (name) => !name.startsWith("@types/"),
     );
-    expect(declared.sort()).toEqual(outside(folder).filter((name) => name !== "node:*"));
+    const imported = outside(folder).filter((name) => name !== "node:*" && !BUNDLED.includes(name));
+    expect(declared.sort()).toEqual(imported);
   });
 
   it.each(Object.keys(TABLE))("%s stays within its own folder and takes others by their front door", (folder) => {
     for (const file of sources(folder)) {
       for (const specifier of importsOf(file)) {
-        if (specifier.startsWith("@onceover/")) expect(specifier.split("/")).toHaveLength(2);
+        if (specifier.startsWith("@onceover/") && !BUNDLED.includes(specifier)) {
+          expect(specifier.split("/")).toHaveLength(2);
+        }
         if (!specifier.startsWith(".")) continue;
         expect(relative(join(root, folder, "src"), join(dirname(file), specifier))).not.toMatch(/^\.\./);
       }
     }
   });
 
+  it.each(BUNDLED)("%s is built into those who import it, and is no dependency of theirs", (specifier) => {
+    const [scope = "", name = "", door = ""] = specifier.split("/");
+    const importers = Object.keys(TABLE).filter((folder) => outside(folder).includes(specifier));
+    expect(importers).not.toEqual([]);
+    for (const { dependencies = {}, peerDependencies = {}, devDependencies = {} } of importers.map(manifestOf)) {
+      expect(Object.keys({ ...dependencies, ...peerDependencies })).not.toContain(`${scope}/${name}`);
+      expect(Object.keys(devDependencies)).toContain(`${scope}/${name}`);
+    }
+    const home = packageFolders().find((folder) => String(manifestOf(folder).name) === `${scope}/${name}`) ?? "";
+    expect(manifestOf(home).exports?.[`./${door}`]).toEqual({ "onceover-src": `./src/${door}/index.ts` });
+  });
+
   it("what runs on the edge names no runtime's own globals", () => {
-    for (const file of ["packages/core", "packages/adapters/fetch", "packages/adapters/hono"].flatMap(sources)) {
+    for (const file of EDGE.flatMap(sources)) {
       const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
       expect(code, file).not.toMatch(/\b(?:Buffer|require|__dirname|setImmediate)\b|(?<![.{]\s*)\bprocess\./);
     }
   });
 
-  it.each(["packages/core", "packages/adapters/fetch", "packages/adapters/hono"])(
-    "%s bundles with everything it depends on, and no Node built-in is within reach",
-    async (folder) => {
-      const bundled = await build({
-        entryPoints: [join(root, folder, "src/index.ts")],
-        bundle: true,
-        write: false,
-        // Knows no built-ins: one that is imported cannot be resolved.
-        platform: "neutral",
-        mainFields: ["main"],
-        conditions: ["onceover-src"],
-        logLevel: "silent",
-      });
-      expect(bundled.errors).toEqual([]);
-    },
-  );
+  it.each(EDGE)("%s bundles with everything it depends on, and no Node built-in is within reach", async (folder) => {
+    const bundled = await build({
+      entryPoints: [join(root, folder, "src/index.ts")],
+      bundle: true,
+      write: false,
+      // Knows no built-ins: one that is imported cannot be resolved.
+      platform: "neutral",
+      mainFields: ["main"],
+      conditions: ["onceover-src"],
+      logLevel: "silent",
+    });
+    expect(bundled.errors).toEqual([]);
+  });
 
   it("adapters decide nothing about keys, pins or states", () => {
     for (const file of Object.keys(TABLE)

@@ -1,4 +1,4 @@
-import { late } from "./errors.js";
+import { late } from "./failure.js";
 
 /**
  * Settles as `work` does, or rejects as store-unavailable at `endMs` of the monotonic clock; what comes later is

@@ -1,4 +1,5 @@
 import { OnceoverError } from "@onceover/core";
+import { failureOf } from "./failure.js";
 
 /**
  * Turns what a client rejected with into an error of ours. The cause is a copy of its words: errors of Redis carry the
@@ -6,24 +7,7 @@ import { OnceoverError } from "@onceover/core";
  */
 export function storeError(error: unknown, secrets: readonly (string | Buffer)[] = []): OnceoverError {
   if (error instanceof OnceoverError) return error;
-  const cause = redacted(error, secrets);
-  // Redis has no error codes but the words in its messages, and a script's error may have its own words in front.
-  if (/\bOOM\b/.test(cause.message)) {
-    return new OnceoverError("store-full", "Redis has reached maxmemory; nothing was written", { cause });
-  }
-  if (/\bWRONGTYPE\b/.test(cause.message)) return unreadable(cause);
-  return new OnceoverError("store-unavailable", `Redis failed: ${cause.message}`, { cause });
-}
-
-/** A record exists that these scripts cannot read; none of them touched it. */
-export function unreadable(cause?: unknown): OnceoverError {
-  const message = "Redis holds a record that this version of onceover cannot read; nothing was written";
-  return new OnceoverError("record-unreadable", message, cause === undefined ? {} : { cause });
-}
-
-/** The deadline passed. What was asked may or may not have happened. */
-export function late(): OnceoverError {
-  return new OnceoverError("store-unavailable", "Redis did not answer within timeoutMs");
+  return failureOf(redacted(error, secrets));
 }
 
 function redacted(error: unknown, secrets: readonly (string | Buffer)[]): Error {

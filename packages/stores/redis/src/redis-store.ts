@@ -1,8 +1,10 @@
 import type { Acquired, AcquireRequest, Store } from "@onceover/core";
+import { acquireArgs, whole } from "./arguments.js";
 import { clientPrefix, isCluster } from "./client.js";
 import { withDeadline } from "./deadline.js";
 import { directSender, type Send } from "./direct-sender.js";
-import { late, storeError } from "./errors.js";
+import { storeError } from "./errors.js";
+import { late, notBytes } from "./failure.js";
 import { createListener } from "./listener.js";
 import { checkOptions, type RedisStoreOptions } from "./options.js";
 import { replicatedSender } from "./replicated-sender.js";
@@ -40,10 +42,10 @@ export function redisStore(options: RedisStoreOptions): Store {
     key: string,
     args: readonly (string | Buffer)[],
     endMs = deadline(),
-  ): Promise<unknown> {
+  ): Promise<Buffer> {
     return withDeadline(
       endMs,
-      () => send({ script, key: prefix + key, args }, endMs),
+      async () => bytesOf(await send({ script, key: prefix + key, args }, endMs)),
       (error) => storeError(error, [key, ...args]),
     );
   }
@@ -118,15 +120,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   };
 }
 
-function acquireArgs(
-  { token, fingerprint, leaseMs, retentionMs, takeOver }: AcquireRequest,
-  notAfter: string,
-): string[] {
-  const wanted = takeOver === undefined ? "" : takeOver === true ? "any" : String(takeOver);
-  return [token, fingerprint, whole(leaseMs), whole(retentionMs), wanted, notAfter];
-}
-
-/** Redis takes whole milliseconds only. */
-function whole(ms: number): string {
-  return String(Math.ceil(ms));
+function bytesOf(reply: unknown): Buffer {
+  if (Buffer.isBuffer(reply)) return reply;
+  throw notBytes(reply);
 }

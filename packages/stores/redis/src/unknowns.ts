@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Found, StoreKey, UnknownPage } from "@onceover/core";
 import type { Redis } from "ioredis";
 import { clientPrefix, mastersOf, type RedisClient } from "./client.js";
+import { keysAmong, patternOf } from "./key-names.js";
 
 /** Where to look, and how to look at one key: `inspect` answers unknown and running records, and none for others. */
 export interface Listing {
@@ -18,7 +19,6 @@ export interface Position {
 }
 
 const KEYS_PER_PAGE = 500;
-const KEY = /^[0-9A-Za-z_-]{43}$/;
 
 /**
  * Reads one page of the listing. A cursor of SCAN means nothing to another server, so that a listing begins anew when
@@ -31,9 +31,8 @@ export async function listUnknowns(listing: Listing, asked: Position): Promise<U
   const master = masters[from.master];
   if (master === undefined) return { items: [] };
   const whole = clientPrefix(client) + prefix;
-  const [scan, names] = await master.scan(from.scan, "MATCH", `${escapeGlob(whole)}*`, "COUNT", KEYS_PER_PAGE);
-  const keys = names.map((name) => name.slice(whole.length)).filter((rest) => KEY.test(rest)) as StoreKey[];
-  const found = await Promise.all(keys.map((key) => inspectOne(key, inspect)));
+  const [scan, names] = await master.scan(from.scan, "MATCH", patternOf(whole), "COUNT", KEYS_PER_PAGE);
+  const found = await Promise.all(keysAmong(names, whole).map((key) => inspectOne(key, inspect)));
   const next = nextPosition({ ...from, scan }, masters.length);
   return { items: found.flat(), ...(next && { cursor: format(next) }) };
 }
@@ -64,11 +63,6 @@ async function survey(client: RedisClient): Promise<{ masters: Redis[]; topology
 
 async function runId(master: Redis): Promise<string> {
   return /^run_id:(\w+)/m.exec(await master.info("server"))?.[1] ?? "";
-}
-
-/** The characters that mean something in a pattern stand for themselves. */
-function escapeGlob(text: string): string {
-  return text.replace(/[*?[\]\\]/g, "\\$&");
 }
 
 function format({ topology, master, scan }: Position): string {

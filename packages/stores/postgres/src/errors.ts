@@ -1,0 +1,45 @@
+import { OnceoverError } from "@onceover/core";
+
+/** The codes with which Postgres says that it has no room: disk_full and out_of_memory. The statement was rolled back. */
+const FULL = new Set(["53100", "53200"]);
+/** The codes with which it says that `migrate` was not run: undefined_table, invalid_schema_name, undefined_column. */
+const NOT_MIGRATED = new Set(["42P01", "3F000", "42703"]);
+
+/**
+ * Turns what a client rejected with into an error of ours. The cause is a copy of its words and code: errors of Postgres
+ * carry the values of a row in their details, so that keys and tokens would end up wherever errors are logged.
+ */
+export function storeError(error: unknown, secrets: readonly unknown[] = []): OnceoverError {
+  if (error instanceof OnceoverError) return error;
+  const cause = redacted(error, secrets);
+  if (cause.code !== undefined && FULL.has(cause.code)) {
+    return new OnceoverError("store-full", "Postgres has no room; nothing was written", { cause });
+  }
+  const hint = cause.code !== undefined && NOT_MIGRATED.has(cause.code) ? " (has migrate() been run?)" : "";
+  return new OnceoverError("store-unavailable", `Postgres failed: ${cause.message}${hint}`, { cause });
+}
+
+/** A record exists that these statements cannot read; none of them touched it. */
+export function unreadable(): OnceoverError {
+  const message = "Postgres holds a record that this version of onceover cannot read; nothing was written";
+  return new OnceoverError("record-unreadable", message);
+}
+
+/** The deadline passed. What was asked may or may not have happened. */
+export function late(): OnceoverError {
+  return new OnceoverError("store-unavailable", "Postgres did not answer within timeoutMs");
+}
+
+/** A reader was sent to a replica. */
+export function onReplica(): OnceoverError {
+  return new OnceoverError("store-unavailable", "the server is a replica, which knows of records late");
+}
+
+function redacted(error: unknown, secrets: readonly unknown[]): Error & { readonly code?: string } {
+  if (!(error instanceof Error)) return new Error("the client rejected with something that is no error");
+  const texts = secrets.filter((secret): secret is string => typeof secret === "string" && secret.length > 8);
+  const copy = new Error(texts.reduce((text, secret) => text.replaceAll(secret, "…"), error.message));
+  copy.name = error.name;
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === "string" ? Object.assign(copy, { code }) : copy;
+}

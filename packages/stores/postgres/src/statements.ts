@@ -1,0 +1,28 @@
+import { abandon } from "./sql/abandon.js";
+import { acquire } from "./sql/acquire.js";
+import { complete } from "./sql/complete.js";
+import { forget } from "./sql/forget.js";
+import { read } from "./sql/read.js";
+import { renew } from "./sql/renew.js";
+import { sweep } from "./sql/sweep.js";
+import { unknowns } from "./sql/unknowns.js";
+import { watch } from "./sql/watch.js";
+
+/** The SQL of every verb, for the table of one schema. */
+export type Statements = ReturnType<typeof statementsFor>;
+
+/** Writes the texts; `schema` must be one that `checkSchema` passed, since it is all that is not a parameter. */
+export function statementsFor(schema: string) {
+  const table = `"${schema}".records`;
+  return {
+    acquire: acquire(table),
+    renew: renew(table),
+    complete: complete(table),
+    abandon: abandon(table),
+    read: read(table),
+    forget: forget(table),
+    watch: watch(table),
+    unknowns: unknowns(table),
+    sweep: sweep(table),
+  } as const;
+}

@@ -1,0 +1,62 @@
+import type { AcquireRequest, Fingerprint, OwnerToken, StoreKey } from "@onceover/core";
+import { type RedisServer, startRedis } from "@onceover/test/redis-server";
+import { startUpstashRest, type UpstashRest } from "@onceover/test/upstash-rest";
+import { Redis, type RedisConfigNodejs } from "@upstash/redis";
+
+/** A Redis with the REST interface of Upstash in front of it. */
+export interface Database {
+  readonly server: RedisServer;
+  readonly rest: UpstashRest;
+  /** A client of it, with the settings that a test is about. */
+  connect(settings?: Settings): Redis;
+  stop(): Promise<void>;
+}
+
+export type Settings = Partial<RedisConfigNodejs> & { readonly automaticDeserialization?: boolean };
+
+export async function startDatabase(args: readonly string[] = []): Promise<Database> {
+  const server = await startRedis({ args });
+  const rest = await startUpstashRest(server.port);
+  return {
+    server,
+    rest,
+    connect: (settings = {}) => new Redis({ url: rest.url, token: rest.token, ...settings }),
+    async stop() {
+      await rest.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Settings of the client that change what is sent, how often, and what is made of the answer. */
+export const SETTINGS: readonly [string, Settings][] = [
+  ["its defaults", {}],
+  ["no automatic deserialization", { automaticDeserialization: false }],
+  ["no base64", { responseEncoding: false }],
+  ["neither of them", { responseEncoding: false, automaticDeserialization: false }],
+  ["no auto-pipelining", { enableAutoPipelining: false }],
+  ["no reading of its own writes", { readYourWrites: false }],
+  ["no telemetry, no keep-alive", { enableTelemetry: false, keepAlive: false }],
+  ["retry: false", { retry: false }],
+  ["retries at once", { retry: { retries: 20, backoff: () => 0 } }],
+];
+
+/** A key of the form that core makes, which no other call gives. */
+export function newKey(): StoreKey {
+  return `k${crypto.randomUUID()}`.padEnd(43, "x") as StoreKey;
+}
+
+export function newToken(): OwnerToken {
+  return crypto.randomUUID() as OwnerToken;
+}
+
+export function asking(over: Partial<AcquireRequest> = {}): AcquireRequest {
+  return {
+    key: newKey(),
+    token: newToken(),
+    fingerprint: "t1:request" as Fingerprint,
+    leaseMs: 60_000,
+    retentionMs: 86_400_000,
+    ...over,
+  };
+}
