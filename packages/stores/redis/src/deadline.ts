@@ -2,13 +2,15 @@ import { late } from "./failure.js";
 
 /**
  * Settles as `work` does, or rejects as store-unavailable at `endMs` of the monotonic clock; what comes later is
- * dropped. Answers that arrived while the event loop was held up are read before the deadline strikes: hence
- * `setImmediate`.
+ * dropped, because no client can be told to stop a single call. Answers that arrived while the event loop was held
+ * up are read before the deadline strikes: hence the second timer.
  */
 export function withDeadline<T>(endMs: number, work: () => Promise<T>, errorOf: (error: unknown) => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    const strike = () => setImmediate(() => reject(late()));
-    const timer = setTimeout(strike, Math.max(0, endMs - performance.now()));
+    const strike = () => {
+      timer = setTimeout(() => reject(late()), 0);
+    };
+    let timer = setTimeout(strike, Math.max(0, endMs - performance.now()));
     work().then(
       (value) => {
         clearTimeout(timer);

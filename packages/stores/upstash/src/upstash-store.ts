@@ -9,9 +9,9 @@ import {
   late,
   serverClock,
   whole,
+  withDeadline,
 } from "@onceover/redis/scripts";
 import { textOf } from "./as-text.js";
-import { withDeadline } from "./deadline.js";
 import { storeError } from "./errors.js";
 import { checkOptions, type UpstashStoreOptions } from "./options.js";
 import { bytesOfReply } from "./reply.js";

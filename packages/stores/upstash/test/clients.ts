@@ -1,7 +1,8 @@
-import type { AcquireRequest, Fingerprint, OwnerToken, StoreKey } from "@onceover/core";
 import { type RedisServer, startRedis } from "@onceover/test/redis-server";
 import { startUpstashRest, type UpstashRest } from "@onceover/test/upstash-rest";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
+
+export { asking, newKey, newToken } from "@onceover/test/store-calls";
 
 /** A Redis with the REST interface of Upstash in front of it. */
 export interface Database {
@@ -40,23 +41,3 @@ export const SETTINGS: readonly [string, Settings][] = [
   ["retry: false", { retry: false }],
   ["retries at once", { retry: { retries: 20, backoff: () => 0 } }],
 ];
-
-/** A key of the form that core makes, which no other call gives. */
-export function newKey(): StoreKey {
-  return `k${crypto.randomUUID()}`.padEnd(43, "x") as StoreKey;
-}
-
-export function newToken(): OwnerToken {
-  return crypto.randomUUID() as OwnerToken;
-}
-
-export function asking(over: Partial<AcquireRequest> = {}): AcquireRequest {
-  return {
-    key: newKey(),
-    token: newToken(),
-    fingerprint: "t1:request" as Fingerprint,
-    leaseMs: 60_000,
-    retentionMs: 86_400_000,
-    ...over,
-  };
-}

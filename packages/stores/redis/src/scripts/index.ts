@@ -3,6 +3,7 @@
  * what they answer. Web APIs only.
  */
 export { acquireArgs, whole } from "../arguments.js";
+export { withDeadline } from "../deadline.js";
 export { failureOf, late, notBytes } from "../failure.js";
 export { keysAmong, patternOf } from "../key-names.js";
 export { decodeAcquire, decodeForgotten, decodeFound, decodeProbe, decodeWritten } from "../reply.js";
