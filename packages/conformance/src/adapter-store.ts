@@ -2,7 +2,7 @@ import { OnceoverError, type Store } from "@onceover/core";
 import { latch } from "./adapter-wait.js";
 
 /** The verbs that can be made to fail or wait. */
-export type ControlledVerb = Exclude<keyof Store, "name" | "close">;
+export type ControlledVerb = Exclude<keyof Store, "name" | "close" | "begin">;
 
 /** A call that waits. */
 export interface Hold {
@@ -26,7 +26,17 @@ export interface ControlledStore extends Store {
   hold(verb: ControlledVerb): Hold;
 }
 
-const VERBS = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify"] as const;
+const VERBS = [
+  "acquire",
+  "renew",
+  "complete",
+  "abandon",
+  "read",
+  "forget",
+  "forgetScope",
+  "unknowns",
+  "verify",
+] as const;
 
 /** Puts a store under the control of a case. */
 export function controlledStore(store: Store): ControlledStore {
@@ -52,6 +62,7 @@ export function controlledStore(store: Store): ControlledStore {
     abandon: (...args) => pass("abandon", () => store.abandon(...args)),
     read: (key) => pass("read", () => store.read(key)),
     forget: (key) => pass("forget", () => store.forget(key)),
+    forgetScope: (...args) => pass("forgetScope", () => store.forgetScope(...args)),
     unknowns: (cursor) => pass("unknowns", () => store.unknowns(cursor)),
     verify: () => pass("verify", () => store.verify()),
     close: () => store.close(),

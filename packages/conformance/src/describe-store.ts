@@ -4,6 +4,8 @@ import { MODEL_CASES } from "./store-cases-model.js";
 import { RACE_CASES } from "./store-cases-race.js";
 import { RECORD_CASES } from "./store-cases-record.js";
 import { RUN_CASES } from "./store-cases-run.js";
+import { SCOPE_CASES } from "./store-cases-scope.js";
+import { TRANSACTION_CASES } from "./store-cases-transaction.js";
 import { UNKNOWN_CASES } from "./store-cases-unknown.js";
 import { WATCH_CASES } from "./store-cases-watch.js";
 import type { StoreCase, StoreSuite } from "./store-harness.js";
@@ -16,8 +18,10 @@ export const STORE_CASES: readonly StoreCase[] = [
   ...RUN_CASES,
   ...RECORD_CASES,
   ...UNKNOWN_CASES,
+  ...SCOPE_CASES,
   ...RACE_CASES,
   ...WATCH_CASES,
+  ...TRANSACTION_CASES,
   ...MODEL_CASES,
 ];
 
@@ -45,6 +49,7 @@ export function storeCases({ openSmall, capabilities }: StoreSuite): readonly St
   return STORE_CASES.filter(({ needs }) => {
     if (needs === "reopen") return capabilities.durable;
     if (needs === "watch") return capabilities.watches ?? false;
+    if (needs === "begin") return capabilities.transactions ?? false;
     return needs === "small" ? openSmall !== undefined : true;
   });
 }

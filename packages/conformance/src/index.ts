@@ -12,4 +12,4 @@ export type {
 } from "./adapter-suite.js";
 export { describeAdapter } from "./describe-adapter.js";
 export { describeStore } from "./describe-store.js";
-export type { StoreCapabilities, StoreHarness, StoreSuite } from "./store-harness.js";
+export type { StoreCapabilities, StoreHarness, StoreSuite, TransactionEffects } from "./store-harness.js";

@@ -14,7 +14,18 @@ import {
   type StoreCase,
 } from "./store-harness.js";
 
-const VERBS = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify", "close"] as const;
+const VERBS = [
+  "acquire",
+  "renew",
+  "complete",
+  "abandon",
+  "read",
+  "forget",
+  "forgetScope",
+  "unknowns",
+  "verify",
+  "close",
+] as const;
 const FILL_RECORDS = 4096;
 
 /** The store as a thing to run: its interface, its end, and what survives. */

@@ -1,3 +1,4 @@
+import type { ScopeDigest } from "@onceover/core";
 import { expect } from "vitest";
 import { begin, bytesOf, DAY_MS, newKey, PRINT, type StoreCase, type StoreHarness } from "./store-harness.js";
 
@@ -51,6 +52,19 @@ export const WATCH_CASES: readonly StoreCase[] = [
       await store.forget(other.key);
       await told;
       unwatchOther?.();
+    },
+  },
+  {
+    rule: "watch() tells that the key's scope was forgotten",
+    needs: "watch",
+    async run(harness) {
+      const { run, isTold, unwatch } = await watched(harness);
+      let page = await harness.store.forgetScope(run.key.slice(0, 16) as ScopeDigest);
+      while (page.cursor !== undefined) {
+        page = await harness.store.forgetScope(run.key.slice(0, 16) as ScopeDigest, page.cursor);
+      }
+      await isTold();
+      unwatch?.();
     },
   },
   {

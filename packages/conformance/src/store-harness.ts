@@ -1,4 +1,13 @@
-import type { AcquireRequest, Fingerprint, Found, OwnerToken, Store, StoreKey, Tier } from "@onceover/core";
+import type {
+  AcquireRequest,
+  Fingerprint,
+  Found,
+  OwnerToken,
+  ScopeDigest,
+  Store,
+  StoreKey,
+  Tier,
+} from "@onceover/core";
 import { expect } from "vitest";
 
 /** A store that was opened for one case. Its functions are called detached: closures, not methods that need `this`. */
@@ -15,6 +24,16 @@ export interface StoreHarness {
   advance?(ms: number): Promise<void> | void;
   /** Closes every handle, restarts what keeps the records and opens it again. Required where `durable` is true. */
   reopen?(): Promise<Store>;
+  /** What a handler would do with the client of a transaction. Required where `transactions` is true. */
+  readonly effects?: TransactionEffects;
+}
+
+/** Effects that can be counted. */
+export interface TransactionEffects {
+  /** Writes one effect through the client of a transaction; rejects where the client is of no use any more. */
+  write(client: unknown, name: string): Promise<void>;
+  /** How many effects of a name are there, for everybody to see. */
+  count(name: string): Promise<number>;
 }
 
 /** What the store claims of itself. */
@@ -25,6 +44,8 @@ export interface StoreCapabilities {
   readonly durable: boolean;
   /** Whether the store tells of changes by `watch`. @default false */
   readonly watches?: boolean;
+  /** Whether the store has transactions, by `begin`. @default false */
+  readonly transactions?: boolean;
   /**
    * The largest record the store takes, in bytes; a service behind a size limit of its own has less to offer.
    * @default 1_048_576
@@ -48,7 +69,7 @@ export interface StoreSuite {
 export interface StoreCase {
   readonly rule: string;
   /** Left out where the suite cannot offer it. */
-  readonly needs?: "reopen" | "small" | "watch";
+  readonly needs?: "reopen" | "small" | "watch" | "begin";
   /** Rejects where the store breaks the rule. The caller closes the harness. */
   run(harness: StoreHarness, capabilities: StoreCapabilities): Promise<void>;
 }
@@ -71,10 +92,19 @@ export const OTHER_PRINT = "t1:another-request" as Fingerprint;
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const REAL_CAP_MS = 20_000;
 
-/** A fresh key of the form that core makes. */
-export function newKey(): StoreKey {
-  const bytes = crypto.getRandomValues(new Uint8Array(43));
-  return Array.from(bytes, (byte) => BASE64URL[byte & 63]).join("") as StoreKey;
+/** A fresh key of the form that core makes, of a scope of its own unless one is given. */
+export function newKey(scope: ScopeDigest = newScope()): StoreKey {
+  return `${scope}${randomText(43 - scope.length)}` as StoreKey;
+}
+
+/** What the keys of a fresh scope begin with. */
+export function newScope(): ScopeDigest {
+  return randomText(16) as ScopeDigest;
+}
+
+function randomText(chars: number): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(chars));
+  return Array.from(bytes, (byte) => BASE64URL[byte & 63]).join("");
 }
 
 /** A fresh owner token. */
@@ -103,8 +133,13 @@ export async function beginAndLapse(harness: StoreHarness, over: Partial<Acquire
 }
 
 /** Begins a run and completes it. */
-export async function beginAndComplete(store: Store, record: Uint8Array, retentionMs = DAY_MS): Promise<Run> {
-  const run = await begin(store);
+export async function beginAndComplete(
+  store: Store,
+  record: Uint8Array,
+  retentionMs = DAY_MS,
+  key = newKey(),
+): Promise<Run> {
+  const run = await begin(store, { key });
   expect(await store.complete(run.key, run.token, record, retentionMs)).toBe("ok");
   return run;
 }

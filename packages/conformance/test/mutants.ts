@@ -1,4 +1,4 @@
-import type { AcquireRequest, OwnerToken, Store, StoreKey } from "@onceover/core";
+import type { AcquireRequest, OwnerToken, ScopeDigest, Store, StoreKey } from "@onceover/core";
 
 /** A store with one planted bug, over a store that has none. */
 export interface Mutant {
@@ -135,6 +135,30 @@ export const MUTANTS: readonly Mutant[] = [
       complete: (key, ...rest) => store.complete(key.toLowerCase() as StoreKey, ...rest),
     }),
   },
+  {
+    bug: "forgetScope stops after one page",
+    brokenRule: "forgetScope() deletes every one",
+    plant: (store) => forgettingScopes(store, (keys) => ({ keys: keys.slice(0, 500) })),
+  },
+  {
+    bug: "forgetScope never ends",
+    brokenRule: "forgetScope() of a scope that has no records answers 0",
+    plant: (store) => forgettingScopes(store, (keys) => ({ keys, cursor: "0" })),
+  },
+  {
+    bug: "forgetScope says that it deleted what was there to delete",
+    brokenRule: "forgetScope() leaves a key as if it had never been seen",
+    plant: (store) => forgettingScopes(store, () => ({ keys: [] })),
+  },
+  {
+    bug: "forgetScope takes _ for any character",
+    brokenRule: "forgetScope() leaves the records of every other scope",
+    plant: (store) =>
+      forgettingScopes(store, (_, { scope, all }) => {
+        const like = new RegExp(`^${scope.replaceAll("_", ".")}`);
+        return { keys: all.filter((key) => like.test(key)) };
+      }),
+  },
   { bug: "acquire looks first and writes later", brokenRule: "of 50 acquires at once", plant: lookThenWrite },
 ];
 
@@ -190,6 +214,30 @@ function lookThenWrite(store: Store): Store {
       await new Promise((resolve) => setTimeout(resolve, 1));
       if ((await store.read(request.key)).outcome === "running") await store.forget(request.key);
       return store.acquire(request);
+    },
+  };
+}
+
+/** A store whose forgetScope deletes what `choose` picks among the keys that were ever acquired. */
+function forgettingScopes(
+  store: Store,
+  choose: (
+    ofScope: readonly StoreKey[],
+    seen: { readonly scope: ScopeDigest; readonly all: readonly StoreKey[] },
+  ) => { readonly keys: readonly StoreKey[]; readonly cursor?: string },
+): Store {
+  const all = new Set<StoreKey>();
+  return {
+    ...store,
+    acquire(request) {
+      all.add(request.key);
+      return store.acquire(request);
+    },
+    async forgetScope(scope) {
+      const ofScope = [...all].filter((key) => key.startsWith(scope));
+      const { keys, ...cursor } = choose(ofScope, { scope, all: [...all] });
+      const answers = await Promise.all(keys.map((key) => store.forget(key)));
+      return { forgotten: answers.filter((answer) => answer === "ok").length, ...cursor };
     },
   };
 }

@@ -1,7 +1,6 @@
-import { createLRU } from "lru.min";
 import { type Answer, replayAnswer } from "./answer.js";
 import type { RunRecord } from "./record.js";
-import type { StoreKey } from "./store.js";
+import type { ScopeDigest, StoreKey } from "./store.js";
 
 /** A done record at hand, with the answer it is replayed by. */
 export interface CachedRecord {
@@ -16,6 +15,7 @@ export interface RecordCache {
   get(key: StoreKey, nowMs: number): CachedRecord | undefined;
   set(key: StoreKey, record: RunRecord, nowMs: number, retentionMs: number): CachedRecord;
   delete(key: StoreKey): void;
+  deleteScope(scope: ScopeDigest): void;
 }
 
 const MAX_RECORDS = 1000;
@@ -26,20 +26,33 @@ const LONGEST_MS = 60_000;
 
 /** An empty cache of at most a thousand records. */
 export function createRecordCache(): RecordCache {
-  const records = createLRU<StoreKey, CachedRecord>({ max: MAX_RECORDS });
+  /** In the order in which they were last asked for: a Map keeps the order of insertion. */
+  const records = new Map<StoreKey, CachedRecord>();
+
+  function put(key: StoreKey, cached: CachedRecord): CachedRecord {
+    records.delete(key);
+    records.set(key, cached);
+    return cached;
+  }
+
   return {
     get(key, nowMs) {
       const cached = records.get(key);
-      if (cached === undefined || nowMs < cached.untilMs) return cached;
+      if (cached === undefined || nowMs < cached.untilMs) return cached && put(key, cached);
       records.delete(key);
       return undefined;
     },
     set(key, record, nowMs, retentionMs) {
       const cached = new OneCached(record, nowMs + Math.min(retentionMs, LONGEST_MS));
-      if (answerBytes(record) <= MAX_CACHED_BYTES) records.set(key, cached);
-      return cached;
+      if (answerBytes(record) > MAX_CACHED_BYTES) return cached;
+      const [oldest] = records.size < MAX_RECORDS ? [] : records.keys();
+      if (oldest !== undefined) records.delete(oldest);
+      return put(key, cached);
     },
     delete: (key) => void records.delete(key),
+    deleteScope(scope) {
+      for (const key of records.keys()) if (key.startsWith(scope)) records.delete(key);
+    },
   };
 }
 

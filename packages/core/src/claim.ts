@@ -11,13 +11,14 @@ import { keyDigest } from "./event.js";
 import type { Flight } from "./flight.js";
 import { giveBack } from "./give-back.js";
 import { startRun } from "./handler-run.js";
+import type { MountSettings } from "./options.js";
 import type { ProblemCode, ProblemDetail } from "./problem.js";
 import { encodeRecord, type RunRecord } from "./record.js";
 import { askRecover, recoveredRecord } from "./recover.js";
 import type { Claim } from "./run.js";
 import { runOver } from "./run-over.js";
 import { ask } from "./shell.js";
-import type { AcquireRequest, OwnerToken, StoreKey, UnknownRecord } from "./store.js";
+import type { Acquired, AcquireRequest, Begun, OwnerToken, Store, StoreKey, UnknownRecord } from "./store.js";
 import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
 
 /** One acquire: what it is to do with an unknown record, and, once recovered, the answer to record instead of running. */
@@ -40,7 +41,9 @@ export async function claim<Request>(
   const checking = mount.gate.check();
   const unfit = checking === undefined ? undefined : await checking;
   if (unfit !== undefined) return storeDown(mount, arrival, flight, unfit);
-  let plan: Plan = mount.settings.effects === "repeatable" ? { takeOver: true } : {};
+  // With transactions no run of this route is ever unknown: what is, was left by another kind of route.
+  const { effects, transactional } = mount.settings;
+  let plan: Plan = effects === "repeatable" && !transactional ? { takeOver: true } : {};
   for (;;) {
     const next = await acquireOnce(mount, arrival, flight, plan);
     if ("action" in next) return next;
@@ -62,19 +65,20 @@ async function acquireOnce<Request>(
   const sentAtMs = shell.platform.monotonicMs();
   flight.sign();
   const request = { key, token, fingerprint, leaseMs: settings.leaseMs, retentionMs: settings.retentionMs };
+  const waitMs = transactionWaitMs(settings, arrival.deadlineMs - sentAtMs, plan);
   // If we die here, the key may be claimed though nothing ran: it becomes unknown when the lease ends.
   const asked = await ask(shell, "acquire", key, (store) =>
-    store.acquire(takeOver === undefined ? request : { ...request, takeOver }),
+    acquireIn(store, takeOver === undefined ? request : { ...request, takeOver }, waitMs),
   );
   if (asked.outcome === "failed") return acquireFailed(mount, arrival, flight, token, plan, asked.error);
   const decision = decide(asked.value, fingerprint);
   switch (decision.action) {
     case "run":
       if (plan.recovered !== undefined) return recordRecovered(mount, arrival, flight, token, plan.recovered);
-      if (shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {
+      if (decision.transaction === undefined && shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {
         return claimAgain(mount, arrival, flight, token, plan);
       }
-      return run(mount, arrival, flight, { fence: decision.fence, attempt: decision.attempt, token, sentAtMs });
+      return run(mount, arrival, flight, { ...decision, token, sentAtMs });
     case "replay":
       return landReplay(mount, arrival, flight, decision.record);
     case "refuse":
@@ -85,6 +89,20 @@ async function acquireOnce<Request>(
       return recover(mount, arrival, flight, decision.unknown);
     // no default
   }
+}
+
+/** How long to wait for another transaction of the key; `undefined` outside of any: a recovered effect has happened already. */
+function transactionWaitMs(
+  { transactional, inFlight }: Pick<MountSettings<never>, "transactional" | "inFlight">,
+  leftMs: number,
+  { recovered }: Plan,
+): number | undefined {
+  if (!transactional || recovered !== undefined) return undefined;
+  return inFlight === "reject" ? 0 : Math.max(0, leftMs);
+}
+
+function acquireIn(store: Store, request: AcquireRequest, waitMs: number | undefined): Promise<Acquired | Begun> {
+  return (waitMs === undefined ? undefined : store.begin?.(request, waitMs)) ?? store.acquire(request);
 }
 
 /** This process was paused, or the store is slow: others may have been told meanwhile that the outcome is unknown. */
@@ -105,16 +123,16 @@ function run<Request>(
   mount: MountContext<Request>,
   arrival: Arrival<Request>,
   flight: Flight,
-  claimed: Pick<Claim, "fence" | "attempt" | "token" | "sentAtMs">,
+  claimed: Pick<Claim, "fence" | "attempt" | "token" | "sentAtMs" | "transaction">,
 ): Verdict {
   const { shell, settings } = mount;
   const { key, fingerprint, idempotencyKey } = arrival;
-  const { token, fence, attempt, sentAtMs } = claimed;
+  const { token, fence, attempt, sentAtMs, transaction } = claimed;
   flight.leaseLeftMs = settings.leaseMs;
   flight.claim("here");
   // Spelled out: spreading objects of many kinds is slow, and this is part of every first request.
   const context = { shell, settings, flight, standIn: () => standIn(mount, arrival) };
-  const claim = { key, token, fence, attempt, fingerprint, idempotencyKey, sentAtMs };
+  const claim = { key, token, fence, attempt, fingerprint, idempotencyKey, sentAtMs, transaction };
   return { action: "run", run: startRun(context, claim) };
 }
 
@@ -156,7 +174,9 @@ async function waitElsewhere<Request>(
     flight.land({ outcome: "again" });
     return inFlight(shell, key, leaseLeftMs);
   }
-  await runOver(shell, key, deadlineMs, flight);
+  // What a transaction has claimed, nobody can look at; whoever begins another one waits for it, in the store.
+  if (settings.transactional) await sleep(shell.platform, pauseMs(0, deadlineMs - shell.platform.monotonicMs()));
+  else await runOver(shell, key, deadlineMs, flight);
   leave();
   return undefined;
 }
@@ -220,8 +240,9 @@ function acquireFailed<Request>(
   if (typeof plan.takeOver === "number") return landRefusal(mount, arrival, flight, "outcome-unknown");
   const code = refusalOf(error);
   if (code !== "store-unavailable") return landRefusal(mount, arrival, flight, code);
-  // Nobody waits for it, and it never rejects.
-  if (mount.settings.onStoreDown === "refuse") void giveBack(mount.shell, arrival.key, token, ["ok"]);
+  const { onStoreDown, transactional } = mount.settings;
+  // Nobody waits for it, and it never rejects. A transaction that could not be begun has claimed nothing.
+  if (onStoreDown === "refuse" && !transactional) void giveBack(mount.shell, arrival.key, token, ["ok"]);
   return storeDown(mount, arrival, flight, code, token);
 }
 

@@ -1,20 +1,30 @@
 import type { RunRecord } from "./record.js";
 import { decodeRecord } from "./record.js";
-import type { Acquired, Fingerprint, UnknownRecord } from "./store.js";
+import type { Acquired, Begun, Fingerprint, Transaction, UnknownRecord } from "./store.js";
 
 /** What one arrival of a key becomes. */
 export type Decision =
-  | { readonly action: "run"; readonly fence: number; readonly attempt: number }
+  | {
+      readonly action: "run";
+      readonly fence: number;
+      readonly attempt: number;
+      readonly transaction?: Transaction | undefined;
+    }
   | { readonly action: "replay"; readonly record: RunRecord }
   | { readonly action: "wait"; readonly leaseLeftMs: number }
   | { readonly action: "recover"; readonly unknown: UnknownRecord }
   | { readonly action: "refuse"; readonly code: "key-reused" | "record-unreadable" };
 
 /** Decides what one arrival of a key becomes. Pure. A different payload is refused before anything else is said about the key. */
-export function decide(found: Acquired, fingerprint: Fingerprint): Decision {
+export function decide(found: Acquired | Begun, fingerprint: Fingerprint): Decision {
   switch (found.outcome) {
     case "acquired":
-      return { action: "run", fence: found.fence, attempt: found.attempt };
+      return {
+        action: "run",
+        fence: found.fence,
+        attempt: found.attempt,
+        ...("transaction" in found ? { transaction: found.transaction } : {}),
+      };
     case "running":
       return found.fingerprint === fingerprint ? { action: "wait", leaseLeftMs: found.leaseLeftMs } : REUSED;
     case "unknown":

@@ -6,6 +6,8 @@ export type ErrorCode =
   | "store-full"
   /** A record exists that this version cannot read. Nothing was written. */
   | "record-unreadable"
+  /** A transaction came to nothing: neither its effects nor its record were written, nor will they be. */
+  | "rolled-back"
   /** `verify()` found a setting that breaks the store's promise. */
   | "store-unfit"
   /** The reason of `once.signal`: the right to run ended while the handler was running. */

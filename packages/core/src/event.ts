@@ -1,5 +1,6 @@
 import type { ProblemCode } from "./problem.js";
 import type { TombstoneReason } from "./record.js";
+import { keyPart } from "./scope.js";
 import type { Finding, Tier } from "./store.js";
 
 /** The verbs of the store contract that events name. */
@@ -57,5 +58,5 @@ export type OnEvent = (event: OnceoverEvent) => void;
 
 /** The part of a store key that events may show: enough to tell two keys apart, too little to find one. */
 export function keyDigest(storeKey: string): string {
-  return storeKey.slice(0, 10);
+  return keyPart(storeKey).slice(0, 10);
 }

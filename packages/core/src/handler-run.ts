@@ -67,9 +67,14 @@ class HandlerRun implements Run, LeaseHolder, OnceBehind, Pick<Recorder, "join" 
 
   async renew(): Promise<Written | "failed"> {
     const { shell, settings } = this.#context;
-    const { key, token } = this.#claim;
+    const { key, token, transaction } = this.#claim;
     this.#sign();
-    const asked = await ask(shell, "renew", key, (store) => store.renew(key, token, settings.leaseMs));
+    const asked = await ask(
+      shell,
+      "renew",
+      key,
+      (store) => transaction?.renew() ?? store.renew(key, token, settings.leaseMs),
+    );
     // Whatever it says: a store that is away says nothing about us.
     this.#sign();
     return asked.outcome === "answered" ? asked.value : "failed";
@@ -85,6 +90,12 @@ class HandlerRun implements Run, LeaseHolder, OnceBehind, Pick<Recorder, "join" 
   get signal(): AbortSignal {
     this.#lease?.check();
     return this.#lostLease.signal;
+  }
+
+  get tx(): unknown {
+    const { transaction } = this.#claim;
+    if (transaction === undefined) throw new OnceoverError("misuse", "once.tx needs a mount with transactional: true");
+    return transaction.client;
   }
 
   head(status: number, headers: readonly HeaderLine[], already: readonly HeaderLine[]): void {
@@ -156,7 +167,8 @@ class HandlerRun implements Run, LeaseHolder, OnceBehind, Pick<Recorder, "join" 
   async #cutOff(): Promise<void> {
     const { shell, settings } = this.#context;
     if (this.#freed !== undefined) await this.#freed;
-    else if (this.#isToBeKept()) return this.#ending.completeCut(this.#finish("cut"));
+    else if (this.#isToBeKept() && this.#claim.transaction === undefined)
+      return this.#ending.completeCut(this.#finish("cut"));
     else if (settings.effects === "repeatable") await this.#ending.free("failure");
     else shell.emit({ type: "answer-lost", keyDigest: keyDigest(this.#claim.key) });
     this.#ending.settle(undefined);

@@ -3,10 +3,12 @@ import { type MemoryEntry, type MemoryTable, memoryTable, nextFence } from "./me
 import type {
   Acquired,
   AcquireRequest,
+  ForgottenPage,
   Found,
   OwnedRecord,
   OwnerToken,
   RunningRecord,
+  ScopeDigest,
   Store,
   StoreKey,
   UnknownPage,
@@ -68,6 +70,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
     abandon: async (key, token) => abandon(table, key, token, at()),
     read: async (key) => read(table, key, at()),
     forget: async (key) => forget(table, key, at()),
+    forgetScope: async (scope) => forgetScope(table, scope, at()),
     unknowns: async (cursor) => unknowns(table, cursor, at()),
     verify: async () => ({ tier: "T0", findings: [] }),
     async close() {
@@ -130,6 +133,13 @@ function forget(table: MemoryTable, key: StoreKey, now: number): "ok" | "none" {
   if (entry === undefined) return "none";
   table.drop(entry);
   return "ok";
+}
+
+/** All in one step: the table is walked in any case. */
+function forgetScope(table: MemoryTable, scope: ScopeDigest, now: number): ForgottenPage {
+  const ofScope = [...table.all()].filter(({ key }) => key.startsWith(scope));
+  for (const entry of ofScope) table.drop(entry);
+  return { forgotten: ofScope.filter(({ expiresMs }) => expiresMs > now).length };
 }
 
 function unknowns(table: MemoryTable, cursor: string | undefined, now: number): UnknownPage {

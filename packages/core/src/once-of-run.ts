@@ -9,8 +9,10 @@ interface ClaimSaid {
   readonly fence: number;
 }
 
-/** The run that stands behind its `once`. */
-export type OnceBehind = Pick<Once, "abandon" | "signal">;
+/** The run that stands behind its `once`; `tx` throws where there is no transaction. */
+export interface OnceBehind extends Pick<Once, "abandon" | "signal"> {
+  readonly tx: unknown;
+}
 
 /** The `once` of a run. */
 export function onceOf(claim: ClaimSaid, revision: string, run: OnceBehind): Once {
@@ -45,5 +47,10 @@ class OnceOfRun implements Once {
 
   get signal(): AbortSignal {
     return this.#run.signal;
+  }
+
+  /** Its type is told by the store's package, to those who use one with transactions. */
+  get tx(): never {
+    return this.#run.tx as never;
   }
 }

@@ -1,3 +1,4 @@
+import { keyPart } from "./scope.js";
 import type { StoreKey } from "./store.js";
 
 /** What a handler is given for a request that carries a key. */
@@ -28,6 +29,6 @@ export interface Once {
 
 /** The effect key of one step of the run that `key` stands for. The digest in it tells nothing about caller or key. */
 export function effectKey(key: StoreKey, step: string): string {
-  if (/^[0-9A-Za-z._-]{1,64}$/.test(step)) return `${key}.${step}`;
+  if (/^[0-9A-Za-z._-]{1,64}$/.test(step)) return `${keyPart(key)}.${step}`;
   throw new TypeError(`step must be 1 to 64 letters, digits, ".", "_" or "-", got ${JSON.stringify(step)}`);
 }

@@ -7,7 +7,7 @@ import { createFlights } from "./flight.js";
 import { createGate } from "./gate.js";
 import { checkInstance, type MountOptions, mountSettings, type OnceoverOptions } from "./options.js";
 import { type MaybePromise, type Platform, runtime } from "./platform.js";
-import { type ScopeValue, scopeParts, storeKey } from "./scope.js";
+import { type ScopeValue, scopeDigest, scopeParts, storeKey } from "./scope.js";
 import type { Shell } from "./shell.js";
 import type { Store, Verified } from "./store.js";
 import type { Verdict } from "./verdict.js";
@@ -39,6 +39,11 @@ export interface Onceover<Request = unknown> {
   mount(options?: MountOptions<Request>): Mount<Request>;
   /** Deletes the record of a key, so that it counts as never seen. Another process may replay it for a minute more. */
   forget(scope: ScopeValue, key: string): Promise<"ok" | "none">;
+  /**
+   * Deletes the records of all keys of a scope, as `forget` does, and says how many there were. A run of the scope that is
+   * going on meanwhile may leave a record.
+   */
+  forgetScope(scope: ScopeValue): Promise<number>;
   /** Resolves when no run is going on and no record is waiting to be stored. */
   idle(): Promise<void>;
 }
@@ -86,6 +91,7 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
       return { attempt: (facts) => attempt(context, facts) };
     },
     forget: (scope, key) => forget(shell, scope, key),
+    forgetScope: (scope) => forgetScope(shell, scope),
     idle: shell.background.idle,
   };
 }
@@ -102,13 +108,30 @@ function emitTo(on: OnceoverOptions["on"]): Shell["emit"] {
   };
 }
 
-/** The scope of `SHARED_SCOPE` is the empty list, which no function can return. */
 async function forget(shell: Shell, scope: ScopeValue, key: string): Promise<"ok" | "none"> {
-  const parts = Array.isArray(scope) && scope.length === 0 ? [] : scopeParts(scope);
-  if (parts === undefined) throw new TypeError("scope must name the caller, or be [] for SHARED_SCOPE");
-  const name = await storeKey(shell.platform.sha256, shell.service, parts, key);
+  const name = await storeKey(shell.platform.sha256, shell.service, partsOf(scope), key);
   const forgotten = await shell.store.forget(name);
   // Only now: until then a replay would have put it back.
   shell.cache.delete(name);
   return forgotten;
+}
+
+async function forgetScope(shell: Shell, scope: ScopeValue): Promise<number> {
+  const begins = await scopeDigest(shell.platform.sha256, shell.service, partsOf(scope));
+  let forgotten = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await shell.store.forgetScope(begins, cursor);
+    forgotten += page.forgotten;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  shell.cache.deleteScope(begins);
+  return forgotten;
+}
+
+/** The scope of `SHARED_SCOPE` is the empty list, which no function can return. */
+function partsOf(scope: ScopeValue): readonly string[] {
+  const parts = Array.isArray(scope) && scope.length === 0 ? [] : scopeParts(scope);
+  if (parts === undefined) throw new TypeError("scope must name the caller, or be [] for SHARED_SCOPE");
+  return parts;
 }

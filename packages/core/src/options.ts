@@ -22,6 +22,13 @@ export interface MountOptions<Request = unknown> {
    * @default "once"
    */
   readonly effects?: "once" | "repeatable" | undefined;
+  /**
+   * Runs the handler inside a transaction of the store, which `once.tx` writes through: its writes and the record commit
+   * together, just before the last byte leaves. A throw, a 5xx, a cut answer or a crash rolls both back and the key is free
+   * at once, so `effects` need not be said. Needs a store with transactions, such as `postgresStore`.
+   * @default false
+   */
+  readonly transactional?: boolean | undefined;
   /** What a duplicate gets while the first run goes on: its answer, waited for up to 10 s, or 409 at once. @default "wait" */
   readonly inFlight?: "wait" | "reject" | undefined;
   /** Whom keys are unique within. @default the instance's */
@@ -85,6 +92,7 @@ export interface MountSettings<Request> extends WaiterLimits {
   /** As it was given; its name in lower case finds it. */
   readonly keyHeader: string;
   readonly effects: "once" | "repeatable";
+  readonly transactional: boolean;
   readonly inFlight: "wait" | "reject";
   readonly scope: ScopeFunction<Request> | typeof SHARED_SCOPE;
   readonly fingerprint: FingerprintRule<Request>;
@@ -156,6 +164,7 @@ const SHARED_RULES: Rules = {
   methods: [areNames, "must be a list of HTTP methods"],
   keyHeader: [isName, "must be the name of a header"],
   effects: oneOf("once", "repeatable"),
+  transactional: BOOLEAN,
   inFlight: oneOf("wait", "reject"),
   fingerprint: [isFingerprintRule, 'must be "request", "off", { fields: [names] } or a function'],
   recover: FUNCTION,
@@ -187,7 +196,18 @@ const INSTANCE_RULES: Rules = {
 };
 
 const REQUIRED = ["service", "revision", "store", "scope"];
-const VERBS = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify", "close"];
+const VERBS = [
+  "acquire",
+  "renew",
+  "complete",
+  "abandon",
+  "read",
+  "forget",
+  "forgetScope",
+  "unknowns",
+  "verify",
+  "close",
+];
 
 function isStore(value: unknown): boolean {
   return typeof value === "object" && value !== null && VERBS.every((verb) => isFunction(Reflect.get(value, verb)));
@@ -216,11 +236,15 @@ export function mountSettings<Request>(
 ): MountSettings<Request> {
   check("onceover", MOUNT_RULES, mount);
   const options: MountOptions<Request> = { ...instance.idempotency, ...withoutUndefined(mount) };
+  const { transactional = false } = options;
+  if (transactional) checkTransactional(instance, options);
   return {
     required: options.required ?? false,
     methods: new Set((options.methods ?? ["POST", "PATCH"]).map((method) => method.toUpperCase())),
     keyHeader: options.keyHeader ?? "Idempotency-Key",
-    effects: options.effects ?? "once",
+    // What a transaction writes is undone when it fails, whatever the route would otherwise be.
+    effects: transactional ? "repeatable" : (options.effects ?? "once"),
+    transactional,
     inFlight: options.inFlight ?? "wait",
     scope: options.scope ?? instance.scope,
     fingerprint: options.fingerprint ?? "request",
@@ -235,6 +259,16 @@ export function mountSettings<Request>(
     maxWaitersPerKey: options.maxWaitersPerKey ?? 100,
     maxWaitersPerScope: options.maxWaitersPerScope ?? 1000,
   };
+}
+
+function checkTransactional<Request>(
+  { store }: OnceoverOptions<Request>,
+  { onStoreDown }: MountOptions<Request>,
+): void {
+  if (store.begin === undefined) {
+    throw new TypeError(`transactional needs a store with transactions, such as postgresStore(), got ${store.name}`);
+  }
+  if (onStoreDown === "run") throw new TypeError('onStoreDown must be "refuse" with transactional, got "run"');
 }
 
 /** A record must outlive every retry that may still come: those of a release's last request, a day later. */

@@ -30,6 +30,7 @@ export const PROBLEMS = {
   "answer-not-kept": { status: 409, title: "This request was run; its answer was not kept.", executed: true },
   "handler-failed": { status: 500, title: "The request failed.", executed: "unknown" },
   "store-unavailable": { status: 503, title: "Idempotency records cannot be reached.", executed: false },
+  "rolled-back": { status: 503, title: "This request was rolled back.", executed: false },
   "store-full": { status: 503, title: "There is no room for another idempotency record.", executed: false },
   "store-unfit": { status: 503, title: "The store of idempotency records does not keep its promise.", executed: false },
   "record-unreadable": { status: 503, title: "The record of this key cannot be read.", executed: false },

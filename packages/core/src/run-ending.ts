@@ -9,6 +9,7 @@ import { encodeRecord, type RunRecord } from "./record.js";
 import type { Claim, Release, RunContext } from "./run.js";
 import { ask } from "./shell.js";
 import type { Written } from "./store.js";
+import { refuse } from "./verdict.js";
 
 /** The handler's own last byte may leave. */
 export const SEND: Release = { action: "send" };
@@ -52,6 +53,7 @@ export class RunEnding {
   async complete(record: RunRecord): Promise<Release> {
     if (this.#claim.sentAtMs === undefined) return this.#recordLate(record);
     let written = await this.#store(record);
+    if (this.#claim.transaction !== undefined && written !== "ok") return this.#undone(record, written);
     // A store without room for the answer has room for the fact that there was one.
     if (written === "full") written = await this.#store(withoutBody(record));
     if (written === "failed" || written === "full") return this.#recordLate(record);
@@ -66,13 +68,30 @@ export class RunEnding {
     else this.#recordLate(record);
   }
 
-  async #store(record: RunRecord): Promise<Written | "failed" | "full"> {
+  /** Nothing of an answer that says yes is true any more; one that says no may leave as it is. Either way the key is free. */
+  #undone({ status }: RunRecord, written: NotWritten | "stale"): Release {
+    const { shell } = this.#context;
+    const isCertain = written === "rolled-back";
+    this.settle(undefined);
+    if (isCertain && status >= 400) return SEND;
+    const told = isCertain ? {} : { members: { executed: "unknown" } };
+    const { answer } = refuse(shell, "rolled-back", { retryAfterSeconds: 1, ...told }, this.#claim.key);
+    return { action: "replace", answer };
+  }
+
+  async #store(record: RunRecord): Promise<Written | NotWritten> {
     const { shell, settings } = this.#context;
-    const { key, token } = this.#claim;
+    const { key, token, transaction } = this.#claim;
     const bytes = encodeRecord(record);
     // If we die here, the effect has happened and no answer says so: the outcome becomes unknown.
-    const asked = await ask(shell, "complete", key, (store) => store.complete(key, token, bytes, settings.retentionMs));
-    if (asked.outcome === "failed") return isFull(asked.error) ? "full" : "failed";
+    const asked = await ask<Written>(
+      shell,
+      "complete",
+      key,
+      (store) =>
+        transaction?.complete(bytes, settings.retentionMs) ?? store.complete(key, token, bytes, settings.retentionMs),
+    );
+    if (asked.outcome === "failed") return whyNot(asked.error);
     if (asked.value === "ok") this.#recorded(record, bytes.length);
     else shell.emit({ type: "record-lost", keyDigest: keyDigest(key), reason: "stale" });
     return asked.value;
@@ -123,16 +142,22 @@ export class RunEnding {
   /** Gives the key back. */
   free(by: "handler" | "failure"): Promise<void> {
     const { shell } = this.#context;
-    const { key, token, sentAtMs } = this.#claim;
+    const { key, token, sentAtMs, transaction } = this.#claim;
     this.#lease?.stop();
     shell.emit({ type: "abandoned", keyDigest: keyDigest(key), by });
+    if (transaction !== undefined) return transaction.abandon();
     // A claim that was not answered may still arrive, and is to be given back then.
     return giveBack(shell, key, token, sentAtMs === undefined ? ["ok"] : ["ok", "stale"]);
   }
 }
 
-function isFull(error: unknown): boolean {
-  return error instanceof OnceoverError && error.code === "store-full";
+/** Why a record was not written, or is not known to be. */
+type NotWritten = "failed" | "full" | "rolled-back";
+
+function whyNot(error: unknown): NotWritten {
+  const code = error instanceof OnceoverError ? error.code : undefined;
+  if (code === "rolled-back") return code;
+  return code === "store-full" ? "full" : "failed";
 }
 
 function withoutBody({ fingerprint, revision, completedAtMs, status }: RunRecord): RunRecord {

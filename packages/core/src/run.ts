@@ -6,7 +6,7 @@ import type { Flight } from "./flight.js";
 import type { Once } from "./once.js";
 import type { MountSettings } from "./options.js";
 import type { Shell } from "./shell.js";
-import type { Fingerprint, OwnerToken, StoreKey } from "./store.js";
+import type { Fingerprint, OwnerToken, StoreKey, Transaction } from "./store.js";
 
 /** What may leave now that the answer is whole: the handler's own last byte, or another answer in its place. */
 export type Release = { readonly action: "send" } | { readonly action: "replace"; readonly answer: Answer };
@@ -46,6 +46,8 @@ export interface Claim {
   readonly idempotencyKey: string;
   /** When the acquire was sent, on the monotonic clock; `undefined` where the store did not answer it. */
   readonly sentAtMs: number | undefined;
+  /** The transaction that the claim is part of. */
+  readonly transaction?: Transaction | undefined;
 }
 
 /** What a run needs of the rest of the house. */

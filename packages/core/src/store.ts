@@ -11,8 +11,14 @@
 
 declare const brand: unique symbol;
 
-/** Digest of service, scope and idempotency key: 43 characters of base64url. No byte of a client reaches a store. */
+/**
+ * Digest of service, scope and idempotency key: 43 characters of base64url, of which the first 16 are the `ScopeDigest`.
+ * No byte of a client reaches a store.
+ */
 export type StoreKey = string & { readonly [brand]: "StoreKey" };
+
+/** Digest of service and scope: what the store keys of one scope begin with. 16 characters of base64url. */
+export type ScopeDigest = string & { readonly [brand]: "ScopeDigest" };
 
 /** Names one run. Made by the caller before the acquire, so that a resent acquire is recognised as the same one. At most 64 characters of `[0-9A-Za-z-]`. */
 export type OwnerToken = string & { readonly [brand]: "OwnerToken" };
@@ -73,6 +79,27 @@ export interface UnknownRecord {
 /** What `acquire` found. */
 export type Acquired = OwnedRecord | RunningRecord | DoneRecord | UnknownRecord;
 
+/**
+ * A run whose effects and record are one transaction of the store: both are there in the end, or neither. Its verbs are
+ * those of `Store`, for its own key and token alone; after `complete` or `abandon` it is over.
+ */
+export interface Transaction {
+  /** What the handler writes its effects through: the store's own kind of client. Of no use once the transaction is over. */
+  readonly client: unknown;
+  /** Keeps the transaction alive for another lease. `stale` where it is over. */
+  renew(): Promise<Written>;
+  /**
+   * Writes the record and commits. `ok`: effects and record are there. Rejects with `rolled-back` where it is certain that
+   * neither is, nor will be, and with `store-unavailable` where that could not be found out in time.
+   */
+  complete(record: Uint8Array, retentionMs: number): Promise<"ok">;
+  /** Rolls back: the key is free at once, as if it had never been acquired. Never rejects; a lost connection rolls back too. */
+  abandon(): Promise<void>;
+}
+
+/** What `begin` found. */
+export type Begun = (OwnedRecord & { readonly transaction: Transaction }) | Exclude<Acquired, OwnedRecord>;
+
 /** What `read` found. `none`: no record, or one that was abandoned. */
 export type Found = { readonly outcome: "none" } | RunningRecord | DoneRecord | UnknownRecord;
 
@@ -83,6 +110,14 @@ export type Written = "ok" | "stale";
 export interface UnknownPage {
   readonly items: readonly (Omit<UnknownRecord, "outcome"> & { readonly key: StoreKey })[];
   /** Give it to the next call; absent on the last page. */
+  readonly cursor?: string;
+}
+
+/** How far the deletion of a scope has come. */
+export interface ForgottenPage {
+  /** How many records this call deleted, abandoned and expired ones included or not. */
+  readonly forgotten: number;
+  /** Give it to the next call; absent where nothing is left to do. */
   readonly cursor?: string;
 }
 
@@ -115,6 +150,13 @@ export interface Store {
    * and attempt and a fresh lease, even where the lease had ended. Rejects with `store-full` where there is no room.
    */
   acquire(request: AcquireRequest): Promise<Acquired>;
+  /**
+   * Claims the key as `acquire` does, inside a transaction that stays open for the run: the record is seen by nobody until
+   * it commits. Whoever acquires or begins the same key meanwhile waits for its end: here for up to `waitMs`, but always
+   * less than the store's own deadline, and is then told `running`. The store ends a transaction that has been idle for
+   * `leaseMs`. A `begin` that rejects has claimed nothing and leaves nothing. A store without transactions leaves it out.
+   */
+  begin?(request: AcquireRequest, waitMs: number): Promise<Begun>;
   /** Makes the lease of a running record end `leaseMs` from now, also when it had ended already but nobody took over. Retention stays. */
   renew(key: StoreKey, token: OwnerToken, leaseMs: number): Promise<Written>;
   /**
@@ -132,6 +174,11 @@ export interface Store {
    * higher. Whether an abandoned record counts as one is the store's affair.
    */
   forget(key: StoreKey): Promise<"ok" | "none">;
+  /**
+   * Deletes the records whose keys begin with `scope`, some at a time, as `forget` does: go on with the cursor until there
+   * is none. A record that is there from the first call to the last is deleted, one that is acquired meanwhile may stay.
+   */
+  forgetScope(scope: ScopeDigest, cursor?: string): Promise<ForgottenPage>;
   /** Lists records whose outcome is unknown, a page at a time; no order is promised, and a record that stays unknown during the listing appears at least once. */
   unknowns(cursor?: string): Promise<UnknownPage>;
   /**

@@ -14,7 +14,7 @@ const REPLAYABLE =
   "transfer-encoding, upgrade, idempotency-key, idempotency-replayed";
 
 const SHARED_OPTIONS =
-  "required, methods, keyHeader, effects, inFlight, fingerprint, recover, onStoreDown, leaseMs, maxBodyBytes, maxRecordBytes, " +
+  "required, methods, keyHeader, effects, transactional, inFlight, fingerprint, recover, onStoreDown, leaseMs, maxBodyBytes, maxRecordBytes, " +
   "resumeEvents, maxWaitersPerKey, maxWaitersPerScope, replayHeaders";
 const MOUNT_OPTIONS = `${SHARED_OPTIONS}, scope, retention`;
 const INSTANCE_OPTIONS = "service, revision, store, scope, releaseWindow, retention, idempotency, onUnfitStore, on";
@@ -33,6 +33,7 @@ const SHARED: readonly (readonly [option: string, wrong: unknown, message: strin
   ["methods", [1], "methods must be a list of HTTP methods, got a list"],
   ["effects", "maybe", 'effects must be "once" or "repeatable", got "maybe"'],
   ["effects", true, 'effects must be "once" or "repeatable", got true'],
+  ["transactional", "yes", 'transactional must be true or false, got "yes"'],
   ["inFlight", "skip", 'inFlight must be "wait" or "reject", got "skip"'],
   ["fingerprint", "body", `fingerprint ${FINGERPRINT}, got "body"`],
   ["fingerprint", { fields: "a" }, `fingerprint ${FINGERPRINT}, got an object`],
@@ -92,6 +93,7 @@ describe("a mount", () => {
       effects: "once",
       inFlight: "wait",
       scope: SHARED_SCOPE,
+      transactional: false,
       fingerprint: "request",
       recover: undefined,
       onStoreDown: "refuse",
@@ -194,6 +196,7 @@ describe("an instance", () => {
       abandon() {}
       read() {}
       forget() {}
+      forgetScope() {}
       unknowns() {}
       close() {}
     }

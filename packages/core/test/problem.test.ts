@@ -19,6 +19,7 @@ describe("the list of problems", () => {
       ["answer-not-kept", 409, true],
       ["handler-failed", 500, "unknown"],
       ["store-unavailable", 503, false],
+      ["rolled-back", 503, false],
       ["store-full", 503, false],
       ["store-unfit", 503, false],
       ["record-unreadable", 503, false],

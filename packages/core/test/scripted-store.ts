@@ -39,7 +39,17 @@ export interface ScriptedStore extends Store {
   heal(): void;
 }
 
-const VERBS: readonly Verb[] = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify"];
+const VERBS: readonly Verb[] = [
+  "acquire",
+  "renew",
+  "complete",
+  "abandon",
+  "read",
+  "forget",
+  "forgetScope",
+  "unknowns",
+  "verify",
+];
 
 /** Puts a script between core and a real store. */
 export function scriptedStore(inner: Store): ScriptedStore {
@@ -60,6 +70,7 @@ export function scriptedStore(inner: Store): ScriptedStore {
     abandon: (...args) => through("abandon", args, () => inner.abandon(...args)),
     read: (key) => through("read", [key], () => inner.read(key)),
     forget: (key) => through("forget", [key], () => inner.forget(key)),
+    forgetScope: (...args) => through("forgetScope", args, () => inner.forgetScope(...args)),
     unknowns: (cursor) => through("unknowns", [cursor], () => inner.unknowns(cursor)),
     verify: () => through("verify", [], () => inner.verify()),
     close: () => inner.close(),

@@ -2,6 +2,7 @@
 
 import type { Store, StoreVerb } from "../../src/index.js";
 import type { Maybe, Step } from "./sim-store.js";
+import { beginFor } from "./transactions.js";
 import { type Call, EPOCH_MS, type Input, notesOf, type Process, storeMs, type World } from "./world.js";
 
 /** How long a caller waits for the store, in milliseconds; less than a lease, as every store's own deadline should be. */
@@ -9,12 +10,13 @@ export const CALL_TIMEOUT_MS = 15;
 
 /** The store as one process sees it. */
 export function storeFor(world: World, process: Process): Store {
-  const { rules } = world.settings;
+  const { rules, transactional } = world.settings;
   const at = () => ({ storeMs: storeMs(world), callerMs: callerMs(world, process) });
   const call = <T>(verb: StoreVerb, key: string, content: string, step: (found: Maybe) => Step<T>) =>
     send(world, process, { verb, key, content }, step);
   return {
     name: "simulated",
+    ...(transactional ? { begin: beginFor(world, process) } : {}),
     acquire: (request) =>
       call("acquire", request.key, `${request.token} ${request.fingerprint} ${request.takeOver}`, (found) =>
         rules.acquire(found, request, at()),
@@ -25,6 +27,7 @@ export function storeFor(world: World, process: Process): Store {
     abandon: (key, token) => call("abandon", key, token, (found) => rules.abandon(found, token, at())),
     read: (key) => call("read", key, "", (found) => rules.read(found, at())),
     forget: async () => "none",
+    forgetScope: async () => ({ forgotten: 0 }),
     unknowns: async () => ({ items: [] }),
     verify: async () => ({ tier: "T1", findings: [] }),
     close: async () => {},
@@ -42,7 +45,8 @@ interface Asked {
   readonly content: string;
 }
 
-function send<T>(
+/** Puts a call on its way; the answer comes, or does not, as choices say. */
+export function send<T>(
   world: World,
   from: Process,
   { verb, key, content }: Asked,
@@ -114,7 +118,11 @@ function applyTo<T>(world: World, key: string, step: (found: Maybe) => Step<T>):
 /** An answer as text; the bytes of a record are told by the token of the run that completed it. */
 function answerText(answer: unknown, token: string | undefined): string {
   if (typeof answer === "string") return answer;
-  const { record, ...rest } = answer as { readonly record?: Uint8Array };
+  const {
+    record,
+    transaction: _,
+    ...rest
+  } = answer as { readonly record?: Uint8Array; readonly transaction?: unknown };
   return record === undefined ? Object.values(rest).join() : `done ${token}`;
 }
 

@@ -18,6 +18,20 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
       replace: "storeKey(sha256, shell.service, [], idempotencyKey)",
     },
   ],
+  "an answer leaves though its transaction was rolled back": [
+    {
+      file: "run-ending.ts",
+      find: "return this.#undone(record, written);",
+      replace: "return this.settle(undefined);",
+    },
+  ],
+  "a commit that nobody knows the end of counts as not executed": [
+    {
+      file: "run-ending.ts",
+      find: 'isCertain ? {} : { members: { executed: "unknown" } }',
+      replace: "{}",
+    },
+  ],
   "a store that fails lets the request through": [
     {
       file: "claim.ts",
@@ -35,7 +49,7 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
   "an unknown outcome is run again though effects happen once": [
     {
       file: "claim.ts",
-      find: 'mount.settings.effects === "repeatable" ? { takeOver: true } : {}',
+      find: 'effects === "repeatable" && !transactional ? { takeOver: true } : {}',
       replace: "{ takeOver: true }",
     },
   ],
@@ -99,7 +113,7 @@ export const PLANTED_BUGS: Readonly<Record<string, readonly Patch[]>> = {
   "a run begins though its lease has ended": [
     {
       file: "claim.ts",
-      find: "if (shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {",
+      find: "if (decision.transaction === undefined && shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {",
       replace: "if (sentAtMs === -1) {",
     },
   ],

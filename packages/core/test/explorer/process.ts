@@ -15,6 +15,7 @@ import type { Platform } from "../../src/platform.js";
 import type { Effect } from "./ledger.js";
 import { callerMs, remember, storeFor } from "./network.js";
 import { checkAnswered, checkLease, checkStart } from "./rules.js";
+import { clientOfRun } from "./transactions.js";
 import type { Deed, HandlerStep, Process, Received, Sent, World } from "./world.js";
 
 /** The lease of every run, in milliseconds: renewed each 100. */
@@ -37,7 +38,7 @@ export function startProcess(world: World): Process {
     serials: 0,
   };
   world.processes.push(process);
-  const { createOnceoverOn, effects, inFlight, recover } = world.settings;
+  const { createOnceoverOn, effects, transactional, inFlight, recover } = world.settings;
   const once = createOnceoverOn<Sent>(platformOf(world, process), {
     service: "payments",
     revision: `r${index}`,
@@ -45,6 +46,7 @@ export function startProcess(world: World): Process {
     scope: (request) => request.scope,
     idempotency: {
       effects,
+      transactional,
       inFlight,
       leaseMs: LEASE_MS,
       recover: recover === "none" ? undefined : (unknown) => recoverIn(world, process, unknown),
@@ -118,7 +120,8 @@ async function handle(world: World, request: Sent, run: Run): Promise<void> {
     return finish(world, request, run, 503, "nothing happened");
   }
   checkLease(world, request, run.once);
-  const effect = world.ledger.make({ scope: request.scope, payload: request.payload, request: request.id }, run.once);
+  const ledger = world.settings.transactional ? clientOfRun(run.once) : world.ledger;
+  const effect = ledger.make({ scope: request.scope, payload: request.payload, request: request.id }, run.once);
   remember(world, request.process, `effect ${effect?.id}`);
   if (effect === undefined) return finish(world, request, run, 500, "the ledger refused the effect");
   if ((await step(world, request, "answer")) === "fail")

@@ -59,11 +59,13 @@ export function seeded(seed: number): () => number {
 export function randomSettings(base: Pick<Settings, "createOnceoverOn" | "rules">, random: () => number): Settings {
   const one = <T>(items: readonly [T, ...T[]]): T => items[Math.floor(random() * items.length)] ?? items[0];
   const effects = one<Settings["effects"]>(["once", "once", "repeatable"]);
+  const transactional = effects === "once" && random() < 0.3;
   return {
     ...base,
     effects,
+    transactional,
     inFlight: one(["wait", "wait", "reject"]),
-    recover: effects === "once" ? one(["none", "dead", "closes"]) : "none",
+    recover: effects === "once" && !transactional ? one(["none", "dead", "closes"]) : "none",
     body: effects === "once" ? "effect" : one(["effect", "run"]),
     requests: one([SAME, SAME, SAME, OTHER_PAYLOAD, OTHER_SCOPE]),
     processes: one([2, 2, 3]),

@@ -1,7 +1,7 @@
 /** What must hold at each step of a schedule, and how a schedule is judged in the end. */
 
+import { checkHistory, type History } from "@onceover/test/history";
 import type { Once } from "../../src/index.js";
-import { checkHistory, type History } from "./history.js";
 import { isUnknown } from "./sim-store.js";
 import { notesOf, type Received, type Sent, storeMs, type World } from "./world.js";
 
@@ -19,15 +19,20 @@ export function checkStart(world: World, request: Sent, once: Once): void {
   if (!ownsLease(world, once)) world.violations.push(`lease-held: the run of ${request.id} begins without its lease`);
 }
 
+/** In a transaction the store itself refuses the effect of a run whose right has ended. */
 function ownsLease(world: World, once: Once): boolean {
-  const key = storeKeyOf(once);
+  if (world.settings.transactional) return true;
+  const key = storeKeyOf(world, once.effectKey("x"));
   const record = world.records.get(key);
   if (notesOf(world, key).rewound) return true;
   return record?.state === "running" && record.fence === once.fence && record.leaseEndsMs > storeMs(world);
 }
 
-function storeKeyOf(once: Once): string {
-  return once.effectKey("x").slice(0, -2);
+/** An effect key says all of a store key but its scope. */
+function storeKeyOf(world: World, effectKey: string): string {
+  const [keyPart = ""] = effectKey.split(".");
+  const known = [...world.records.keys(), ...world.notes.keys()];
+  return known.find((key) => key.endsWith(keyPart)) ?? effectKey;
 }
 
 /** A final answer leaves only when it is recorded, unless the store failed to take the record. */
@@ -41,12 +46,19 @@ export function checkAnswered(world: World, request: Sent, { status, effect }: R
 }
 
 function keyOf(world: World, effect: string | undefined): string | undefined {
-  return world.ledger.effects.find(({ id }) => id === effect)?.effectKey.replace(/\.charge$/, "");
+  const found = world.ledger.effects.find(({ id }) => id === effect);
+  return found && storeKeyOf(world, found.effectKey);
 }
 
 /** Judges a world at rest: nothing is under way any more and no lease is left. */
 export function judgeAtRest(world: World): string[] {
-  return [...world.violations, ...freeKeysWithEffects(world)];
+  return [...world.violations, ...freeKeysWithEffects(world), ...unknownsOfTransactions(world)];
+}
+
+function unknownsOfTransactions(world: World): string[] {
+  if (!world.settings.transactional) return [];
+  const held = [...world.records].filter(([, { state }]) => state !== "done");
+  return held.map(([key]) => `nothing-is-unknown: ${key} has a record without an answer`);
 }
 
 /** Judges a schedule when it is healed, and each request was sent once more. */
@@ -59,7 +71,7 @@ export function judge(world: World): string[] {
 function freeKeysWithEffects(world: World): string[] {
   if (world.settings.effects === "repeatable") return [];
   return world.ledger.effects.flatMap(({ id, effectKey }) => {
-    const key = effectKey.replace(/\.charge$/, "");
+    const key = storeKeyOf(world, effectKey);
     const state = world.records.get(key)?.state;
     const free = state === undefined || state === "abandoned";
     return free && !notesOf(world, key).lost ? [`key-is-settled: effect ${id} happened and its key is free`] : [];
@@ -68,7 +80,7 @@ function freeKeysWithEffects(world: World): string[] {
 
 function historyOf(world: World): History {
   const { sent, ledger, records, notes } = world;
-  const scopes = new Map(ledger.effects.map(({ effectKey, scope }) => [effectKey.replace(/\.charge$/, ""), scope]));
+  const scopes = new Map(ledger.effects.map(({ effectKey, scope }) => [storeKeyOf(world, effectKey), scope]));
   const named = (keys: Iterable<string>) =>
     [...keys].flatMap((key) => {
       const scope = scopes.get(key);
@@ -81,12 +93,12 @@ function historyOf(world: World): History {
   return {
     requests: sent.map(({ id, scope, payload, gone, process }) => ({
       ...{ id, scope, payload, key: "k" },
-      gone: gone || process.status === "down",
+      ...(gone || process.status === "down" ? { owed: "nothing" as const } : {}),
     })),
     answers: sent.flatMap(({ id, answer }) => (answer === undefined ? [] : [historyAnswer(id, answer)])),
-    effects: ledger.effects.map(({ id, scope, payload, request }) => ({ id, scope, payload, request, key: "k" })),
+    effects: ledger.effects.map(({ request: arrival, ...effect }) => ({ ...effect, arrival, key: "k" })),
     unknowns: named(unknown),
-    lost: named(excused.map(([key]) => key)),
+    excused: named(excused.map(([key]) => key)),
   };
 }
 

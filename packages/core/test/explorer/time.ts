@@ -16,6 +16,9 @@ export function leaseEndsMs(world: World): number[] {
   for (const { state, leaseEndsMs } of world.records.values()) {
     if (state === "running" && leaseEndsMs > nowMs) ends.push(world.nowMs + leaseEndsMs - nowMs);
   }
+  for (const { leaseEndsMs } of world.open.values()) {
+    if (leaseEndsMs > nowMs) ends.push(world.nowMs + leaseEndsMs - nowMs);
+  }
   return ends;
 }
 

@@ -9,6 +9,7 @@ import type { Mount } from "../../src/index.js";
 import type { createOnceoverOn } from "../../src/onceover.js";
 import { createLedger, type Ledger } from "./ledger.js";
 import type { SimRecord, StoreRules } from "./sim-store.js";
+import type { OpenTransaction } from "./transactions.js";
 
 /** What a world is made of. */
 export interface Settings {
@@ -17,6 +18,8 @@ export interface Settings {
   /** The store's verbs: the contract, or one with a planted bug. */
   readonly rules: StoreRules;
   readonly effects: "once" | "repeatable";
+  /** Whether effect and record are one transaction of the store; `effects` is `"once"` then, and nobody recovers. @default false */
+  readonly transactional?: boolean;
   readonly inFlight: "wait" | "reject";
   /**
    * How the application settles an unknown outcome, always truthfully. `"dead"`: it looks into the ledger, and says
@@ -148,6 +151,10 @@ export interface World {
   records: ReadonlyMap<string, SimRecord>;
   /** Earlier states of the store, oldest first. */
   readonly snapshots: ReadonlyMap<string, SimRecord>[];
+  /** The transactions that hold a key. */
+  readonly open: Map<string, OpenTransaction>;
+  /** Effects that were ever made inside a transaction. */
+  effects: number;
   readonly ledger: Ledger;
   readonly requests: Payload[];
   readonly sent: Sent[];
@@ -173,11 +180,14 @@ export function createWorld(settings: Settings): World {
     steps: [],
     records: new Map(),
     snapshots: [],
+    open: new Map(),
+    effects: 0,
     ledger: createLedger(settings),
     requests: [...settings.requests],
     sent: [],
     faultsLeft: settings.faults,
-    failedOver: false,
+    // A fail-over would take effects back, too: that is another promise, and the database's.
+    failedOver: settings.transactional ?? false,
     fresh: true,
     faultMs: 0,
     counts: new Map(),

@@ -1,13 +1,21 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { OnceoverError, type Store, type StoreKey, type UnknownPage, type Verified } from "@onceover/core";
+import {
+  type ForgottenPage,
+  OnceoverError,
+  type ScopeDigest,
+  type Store,
+  type StoreKey,
+  type UnknownPage,
+  type Verified,
+} from "@onceover/core";
 import { deadline, unavailable } from "./deadline.js";
 import { findingsOf } from "./findings.js";
 import { openRecordFile, type Seen } from "./record-file.js";
 import { freeBytes, watchRoom } from "./room.js";
 import { sweeper } from "./sweeper.js";
 import { abandonStep, renewStep } from "./transitions.js";
-import { find, tryAcquire, tryComplete, tryForget, tryWrite, unknownPage, type VerbParts } from "./verbs.js";
+import { find, scopePage, tryAcquire, tryComplete, tryForget, tryWrite, unknownPage, type VerbParts } from "./verbs.js";
 
 /** Options of `lmdbStore`. */
 export interface LmdbStoreOptions {
@@ -83,9 +91,18 @@ export function lmdbStore(options: LmdbStoreOptions): Store {
   }
 
   async function unknowns(cursor = ""): Promise<UnknownPage> {
-    if (typeof cursor !== "string")
-      throw new TypeError(`cursor must be one that unknowns() gave, got ${String(cursor)}`);
+    checkCursor("unknowns", cursor);
     return look("unknowns", () => unknownPage(parts, cursor));
+  }
+
+  async function forgetScope(scope: ScopeDigest, cursor = ""): Promise<ForgottenPage> {
+    checkCursor("forgetScope", cursor);
+    const { keys, next } = await look("forgetScope", () => scopePage(file, scope, cursor));
+    // At once, so that LMDB commits them together.
+    const forgotten = await Promise.all(
+      keys.map((key) => call("forgetScope", key, (seen) => tryForget(parts, seen, key))),
+    );
+    return { forgotten: forgotten.filter((was) => was === "ok").length, ...(next !== undefined && { cursor: next }) };
   }
 
   async function close(): Promise<void> {
@@ -106,6 +123,7 @@ export function lmdbStore(options: LmdbStoreOptions): Store {
       call("abandon", key, (seen) => tryWrite(parts, seen, key, abandonStep(seen.held(), token, nowMs()))),
     read: (key) => look("read", () => find(parts, file.look(key), key)),
     forget: (key) => call("forget", key, (seen) => tryForget(parts, seen, key)),
+    forgetScope,
     unknowns,
     verify: () => look<Verified>("verify", () => ({ tier: "T3", findings: findingsOf(directory) })),
     close() {
@@ -122,6 +140,11 @@ function checkPath(path: string): void {
   if (path.endsWith("/") || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new TypeError(`path must be the path of a file, got the directory ${JSON.stringify(path)}`);
   }
+}
+
+function checkCursor(verb: string, cursor: string): void {
+  if (typeof cursor === "string") return;
+  throw new TypeError(`cursor must be one that ${verb}() gave, got ${String(cursor)}`);
 }
 
 function checkMaxBytes(maxBytes: number): void {

@@ -6,6 +6,7 @@ import {
   type Found,
   OnceoverError,
   type OwnerToken,
+  type ScopeDigest,
   type StoreKey,
   type UnknownPage,
   type Written,
@@ -27,6 +28,8 @@ export interface VerbParts {
 const PAGE_ITEMS = 100;
 /** Records looked at for one page of unknowns: it bounds how long a call keeps the event loop. */
 const PAGE_WALK = 1_000;
+/** Records of a scope that are forgotten in one call: it bounds what one commit has to write. */
+const PAGE_FORGOTTEN = 250;
 
 /** Acquires; `isOver` says whether the caller has stopped waiting. */
 export async function tryAcquire(
@@ -112,6 +115,18 @@ export function unknownPage({ file, nowMs }: VerbParts, cursor: string): Unknown
   }
   const last = walked.length === PAGE_WALK ? walked.at(-1) : undefined;
   return last === undefined ? { items } : { items, cursor: last.key };
+}
+
+/** The next records of a scope after the cursor, and where to go on; their keys follow one another in the file. */
+export function scopePage(
+  file: RecordFile,
+  scope: ScopeDigest,
+  cursor: string,
+): { readonly keys: readonly StoreKey[]; readonly next?: StoreKey } {
+  const walked = file.walk(cursor < scope ? scope : cursor, PAGE_FORGOTTEN).map(({ key }) => key);
+  const keys = walked.filter((key) => key.startsWith(scope));
+  const next = keys.length === PAGE_FORGOTTEN ? keys.at(-1) : undefined;
+  return next === undefined ? { keys } : { keys, next };
 }
 
 /**

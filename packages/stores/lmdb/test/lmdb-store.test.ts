@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeStore, type StoreHarness } from "@onceover/conformance";
+import type { ScopeDigest } from "@onceover/core";
 import { open } from "lmdb";
 import { afterAll, describe, expect, it } from "vitest";
 import { findingsOfType } from "../src/findings.js";
@@ -90,6 +91,8 @@ describe("lmdbStore", () => {
       expect(records.getEntry(key)).toEqual({ value: bytes, version: 7 });
     }
     expect(await store.forget(key)).toBe("ok");
+    await records.put(key, newer, 7);
+    expect(await store.forgetScope("newe" as ScopeDigest)).toEqual({ forgotten: 1 });
     expect(await store.acquire(asking("newer", "t"))).toMatchObject({ outcome: "acquired", attempt: 1 });
     await Promise.all([store.close(), root.close()]);
   });

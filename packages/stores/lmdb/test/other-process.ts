@@ -90,7 +90,17 @@ function talkTo(shell: string, stderr: "inherit" | "ignore"): OtherProcess {
       (verb: StoreVerb) =>
       (...args: readonly unknown[]) =>
         ask({ order: "call", path, verb, args });
-    const verbs = ["acquire", "renew", "complete", "abandon", "read", "forget", "unknowns", "verify"] as const;
+    const verbs = [
+      "acquire",
+      "renew",
+      "complete",
+      "abandon",
+      "read",
+      "forget",
+      "forgetScope",
+      "unknowns",
+      "verify",
+    ] as const;
     const close = () => ask({ order: "close", path });
     // The answers are those of a Store in the other process, sent by structured clone.
     return { name: "lmdb", close, ...Object.fromEntries(verbs.map((verb) => [verb, call(verb)])) } as unknown as Store;

@@ -9,6 +9,10 @@ export function failureOf(cause: Error): OnceoverError {
   if (/\bOOM\b/.test(cause.message)) {
     return new OnceoverError("store-full", "Redis has reached maxmemory; nothing was written", { cause });
   }
+  // Said of a script's first write, and every script has but one.
+  if (/\bMISCONF\b/.test(cause.message)) {
+    return new OnceoverError("store-full", "Redis cannot write to its disk, and takes nothing new", { cause });
+  }
   if (/\bWRONGTYPE\b/.test(cause.message)) return unreadable(cause);
   return new OnceoverError("store-unavailable", `Redis failed: ${cause.message}`, { cause });
 }

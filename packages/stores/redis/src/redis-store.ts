@@ -1,17 +1,19 @@
-import type { Acquired, AcquireRequest, Store } from "@onceover/core";
+import type { Acquired, AcquireRequest, Store, StoreKey } from "@onceover/core";
 import { acquireArgs, whole } from "./arguments.js";
 import { clientPrefix, isCluster } from "./client.js";
 import { withDeadline } from "./deadline.js";
 import { directSender, type Send } from "./direct-sender.js";
 import { storeError } from "./errors.js";
 import { late, notBytes } from "./failure.js";
+import { forgetPage } from "./forget-scope.js";
+import { parseCursor } from "./key-walk.js";
 import { createListener } from "./listener.js";
 import { checkOptions, type RedisStoreOptions } from "./options.js";
 import { replicatedSender } from "./replicated-sender.js";
 import { decodeAcquire, decodeForgotten, decodeFound, decodeProbe, decodeWritten } from "./reply.js";
 import { type Script, scripts } from "./script.js";
 import { serverClock } from "./server-clock.js";
-import { listUnknowns, parseCursor } from "./unknowns.js";
+import { listUnknowns } from "./unknowns.js";
 import { verifyRedis } from "./verify.js";
 
 /** The key that `verify` tries things on; no store key is as short. */
@@ -67,6 +69,10 @@ export function redisStore(options: RedisStoreOptions): Store {
     }
   }
 
+  async function forget(key: StoreKey): Promise<"ok" | "none"> {
+    return decodeForgotten(await run(direct, scripts.forget, key, []));
+  }
+
   return {
     name: "redis",
     acquire,
@@ -83,13 +89,15 @@ export function redisStore(options: RedisStoreOptions): Store {
     async read(key) {
       return decodeFound(await run(direct, scripts.read, key, []));
     },
-    async forget(key) {
-      return decodeForgotten(await run(direct, scripts.forget, key, []));
+    forget,
+    async forgetScope(scope, cursor) {
+      const position = parseCursor("forgetScope", cursor);
+      return bounded(() => forgetPage({ client, prefix, begins: scope }, position, forget));
     },
     async unknowns(cursor) {
-      const position = parseCursor(cursor);
+      const position = parseCursor("unknowns", cursor);
       const inspect = async (key: string) => decodeFound(await run(direct, scripts.inspect, key, []));
-      return bounded(() => listUnknowns({ client, prefix, inspect }, position));
+      return bounded(() => listUnknowns({ client, prefix }, position, inspect));
     },
     async watch(key, changed) {
       const channel = clientPrefix(client) + prefix + key;

@@ -1,6 +1,6 @@
 import { Cluster, type CommonRedisOptions, Redis } from "ioredis";
 
-export { asking, count, newKey, newToken, outcomeOf, overrunMs } from "@onceover/test/store-calls";
+export { asking, count, forgetAll, newKey, newToken, outcomeOf, overrunMs, scopeOf } from "@onceover/test/store-calls";
 
 type Options = { readonly [Option in keyof CommonRedisOptions]: Exclude<CommonRedisOptions[Option], undefined> };
 

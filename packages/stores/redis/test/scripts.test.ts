@@ -1,9 +1,10 @@
 import { inspect } from "node:util";
+import type { AcquireRequest } from "@onceover/core";
 import { type RedisServer, startRedis } from "@onceover/test/redis-server";
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { redisStore } from "../src/index.js";
-import { asking, connect, newKey, newToken } from "./clients.js";
+import { asking, connect, forgetAll, newKey, newToken, scopeOf } from "./clients.js";
 
 const DAY_MS = 86_400_000;
 const RECORD = new TextEncoder().encode("the answer");
@@ -161,25 +162,30 @@ describe("a record of a later version, or of somebody else", () => {
     ["a list", (key) => client.rpush(key, "1|R|")],
   ];
 
-  it.each(foreign)("%s: every verb rejects as record-unreadable and writes nothing", async (_, write) => {
-    const key = newKey();
-    const name = `foreign:${key}`;
-    const owner = redisStore({ client, prefix: "foreign:" });
-    await write(name);
-    const before = await client.dump(name);
-    const calls = [
-      () => owner.acquire(asking({ key, takeOver: true })),
-      () => owner.renew(key, newToken(), 1000),
-      () => owner.complete(key, newToken(), RECORD, DAY_MS),
-      () => owner.abandon(key, newToken()),
-      () => owner.read(key),
-      () => owner.forget(key),
-      () => owner.unknowns(),
-    ];
-    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "record-unreadable" });
-    expect(await client.dump(name)).toBe(before);
-    await client.del(name);
-  });
+  it.each(foreign)(
+    "%s: every verb rejects as record-unreadable and writes nothing, until it is forgotten",
+    async (_, write) => {
+      const key = newKey();
+      const name = `foreign:${key}`;
+      const owner = redisStore({ client, prefix: "foreign:" });
+      await write(name);
+      const before = await client.dump(name);
+      const calls = [
+        () => owner.acquire(asking({ key, takeOver: true })),
+        () => owner.renew(key, newToken(), 1000),
+        () => owner.complete(key, newToken(), RECORD, DAY_MS),
+        () => owner.abandon(key, newToken()),
+        () => owner.read(key),
+        () => owner.unknowns(),
+      ];
+      for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "record-unreadable" });
+      expect(await client.dump(name)).toBe(before);
+      expect(await owner.forget(key)).toBe("ok");
+      await write(name);
+      expect(await forgetAll(owner, scopeOf(key))).toBe(1);
+      expect(await client.exists(name)).toBe(0);
+    },
+  );
 });
 
 describe("prefixes", () => {
@@ -239,9 +245,23 @@ it("the listing begins anew, and leaves nothing out, when the server was restart
   await kept.stop();
 });
 
+it("forgetScope() under a keyPrefix of the client's and a prefix of special characters deletes that scope alone", async () => {
+  const own = connect(server.port, { keyPrefix: "app*[1]:" });
+  const [store, other] = [redisStore({ client: own, prefix: "a?:" }), redisStore({ client: own, prefix: "ab:" })];
+  const requests = Array.from({ length: 3 }, () => asking({ key: newKey() }));
+  const [first] = requests as [AcquireRequest];
+  for (const request of requests) for (const one of [store, other]) await one.acquire(request);
+  expect(await forgetAll(store, scopeOf(first.key))).toBe(1);
+  expect(await other.read(first.key)).toMatchObject({ outcome: "running" });
+  expect(await store.read(requests[1]?.key ?? newKey())).toMatchObject({ outcome: "running" });
+  own.disconnect();
+});
+
 it("a cursor that no page ended with is a TypeError", async () => {
-  await expect(redisStore({ client }).unknowns("7")).rejects.toThrow(
-    'cursor must be one that unknowns() gave, got "7"',
+  const store = redisStore({ client });
+  await expect(store.unknowns("7")).rejects.toThrow(new TypeError('cursor must be one that unknowns() gave, got "7"'));
+  await expect(store.forgetScope(scopeOf(newKey()), "7")).rejects.toThrow(
+    new TypeError('cursor must be one that forgetScope() gave, got "7"'),
   );
 });
 

@@ -13,11 +13,13 @@ import {
 } from "@onceover/redis/scripts";
 import { textOf } from "./as-text.js";
 import { storeError } from "./errors.js";
+import { forgetPage } from "./forget-scope.js";
+import { parseCursor } from "./key-walk.js";
 import { checkOptions, type UpstashStoreOptions } from "./options.js";
 import { bytesOfReply } from "./reply.js";
 import { scripts } from "./script.js";
 import { send } from "./send.js";
-import { listUnknowns, parseCursor } from "./unknowns.js";
+import { listUnknowns } from "./unknowns.js";
 import { verifyUpstash } from "./verify.js";
 
 /** The key that `verify` tries things on; no store key is as short. */
@@ -88,9 +90,13 @@ export function upstashStore(options: UpstashStoreOptions): Store {
     async forget(key) {
       return decodeForgotten(await run(scripts.forget, key));
     },
+    async forgetScope(scope, cursor) {
+      const from = parseCursor("forgetScope", cursor);
+      return bounded(() => forgetPage({ client, prefix, begins: scope }, from));
+    },
     async unknowns(cursor) {
-      const from = parseCursor(cursor);
-      return bounded(() => listUnknowns(client, prefix, from));
+      const from = parseCursor("unknowns", cursor);
+      return bounded(() => listUnknowns({ client, prefix }, from));
     },
     verify: () => bounded(() => verifyUpstash({ client, probe })),
     async close() {},

@@ -2,7 +2,7 @@ import { type RedisServer, startRedis } from "@onceover/test/redis-server";
 import { startUpstashRest, type UpstashRest } from "@onceover/test/upstash-rest";
 import { Redis, type RedisConfigNodejs } from "@upstash/redis";
 
-export { asking, newKey, newToken } from "@onceover/test/store-calls";
+export { asking, newKey, newToken, scopeOf } from "@onceover/test/store-calls";
 
 /** A Redis with the REST interface of Upstash in front of it. */
 export interface Database {

@@ -1,7 +1,7 @@
 import type { Store } from "@onceover/core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type UpstashClient, upstashStore } from "../src/index.js";
-import { asking, type Database, newKey, newToken, SETTINGS, startDatabase } from "./clients.js";
+import { asking, type Database, newKey, newToken, SETTINGS, scopeOf, startDatabase } from "./clients.js";
 
 const DAY_MS = 86_400_000;
 const RECORD = new TextEncoder().encode("the answer");
@@ -160,7 +160,7 @@ describe("a record of a later version, or of somebody else", () => {
     ["a later version", "2|R|what|ever|came|later"],
     ["no layout of ours", '{"state":"running"}'],
     ["an empty string", ""],
-  ])("%s: every verb rejects as record-unreadable and writes nothing", async (_, value) => {
+  ])("%s: every verb rejects as record-unreadable and writes nothing, until it is forgotten", async (_, value) => {
     const prefix = `foreign-${newKey()}:`;
     const key = newKey();
     await database.server.cli("set", prefix + key, value);
@@ -171,11 +171,14 @@ describe("a record of a later version, or of somebody else", () => {
       () => store.complete(key, newToken(), RECORD, DAY_MS),
       () => store.abandon(key, newToken()),
       () => store.read(key),
-      () => store.forget(key),
       () => store.unknowns(),
     ];
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "record-unreadable" });
     expect(await database.server.cli("get", prefix + key)).toBe(value);
+    expect(await store.forget(key)).toBe("ok");
+    await database.server.cli("set", prefix + key, value);
+    expect(await store.forgetScope(scopeOf(key))).toEqual({ forgotten: 1 });
+    expect(await database.server.cli("exists", prefix + key)).toBe("0");
   });
 });
 
@@ -190,8 +193,12 @@ describe("options", () => {
     expect(() => upstashStore({ client: database.connect(), ...options })).toThrow(new TypeError(message));
   });
 
-  it("a cursor that unknowns() never gave is refused", async () => {
+  it("a cursor that unknowns() or forgetScope() never gave is refused", async () => {
     const store = upstashStore({ client: database.connect() });
     await expect(store.unknowns("0 MATCH *")).rejects.toThrow(TypeError);
+    const forgetting = store.forgetScope(scopeOf(newKey()), "0 MATCH *");
+    await expect(forgetting).rejects.toThrow(
+      new TypeError('cursor must be one that forgetScope() gave, got "0 MATCH *"'),
+    );
   });
 });

@@ -5,7 +5,7 @@ export const ABANDON = `-- onceover abandon
 -- KEYS[1] the record
 -- ARGV[1] token
 -- replies O ok, S stale (nothing was written), X unreadable (nothing was written)
-${openRecord("GET")}
+${openRecord("GETEX")}
 ${PACK_RECORD}
 ${TELL}
 if not state or state == 'D' or token ~= ARGV[1] then return 'S' end

@@ -7,7 +7,7 @@ export const COMPLETE = `-- onceover complete
 -- ARGV[2] retentionMs
 -- ARGV[3] the bytes of the answer
 -- replies O ok, S stale (nothing was written), X unreadable (nothing was written)
-${openRecord("GET")}
+${openRecord("GETEX")}
 ${PACK_RECORD}
 ${TELL}
 if not state or state == 'A' or token ~= ARGV[1] then return 'S' end

@@ -9,7 +9,14 @@
  * protocol version and the options of a client, and strings do not.
  */
 
-/** Binds `now` and, where there is a record, its fields; `running` is what a running record's state stays. `get` is the command that fetches it, with its arguments after the key. */
+/**
+ * Binds `now` and, where there is a record, its fields; `running` is what a running record's state stays. `get` is the
+ * command that fetches it, with its arguments after the key.
+ *
+ * GETEX without options changes nothing and counts as a write all the same. So a replica refuses it; and a server that has
+ * reached `maxmemory` refuses no later write of a script that has begun to write: what a run under way has to say is kept
+ * in excess of it, while `acquire`, which begins with GET, is refused a new key.
+ */
 export function openRecord(get: "GET" | "GETEX" | "GETRANGE", args = ""): string {
   return `
 local time = redis.call('TIME')

@@ -1,6 +1,6 @@
 import { DESCRIBE_RUNNING, openRecord, PACK_RECORD } from "./envelope.js";
 
-/** Looks without claiming. GETEX without options changes nothing and still counts as a write, so a replica refuses it. */
+/** Looks without claiming, never on a replica: GETEX counts as a write. */
 export const READ = `-- onceover read
 -- KEYS[1] the record
 -- replies N none, R|... U|... 1|D|... as acquire, X unreadable

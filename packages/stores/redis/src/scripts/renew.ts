@@ -6,7 +6,7 @@ export const RENEW = `-- onceover renew
 -- ARGV[1] token
 -- ARGV[2] leaseMs
 -- replies O ok, S stale (nothing was written), X unreadable (nothing was written)
-${openRecord("GET")}
+${openRecord("GETEX")}
 ${PACK_RECORD}
 if state ~= 'R' or token ~= ARGV[1] then return 'S' end
 redis.call('SET', KEYS[1], pack(running, token, fence, attempt, now + ARGV[2], fingerprint), 'KEEPTTL')
