@@ -45,7 +45,8 @@ export interface Ledger {
   close(): void;
 }
 
-type Line =
+/** One line of the ledger. */
+export type LedgerLine =
   | (LedgerRun & { readonly line: "begin"; readonly pid: number })
   | (LedgerRun & { readonly line: "closed" })
   | (LedgerRun & { readonly line: "effect"; readonly effect: Effect });
@@ -54,18 +55,18 @@ type Line =
 export function openLedger(path: string, { latencyMs = 0 }: { readonly latencyMs?: number } = {}): Ledger {
   const file = openLedgerFile(path);
   /** The first line about each run: `begin` or `closed`. */
-  const firsts = new Map<string, Line>();
+  const firsts = new Map<string, LedgerLine>();
   const effects = new Map<string, Effect>();
 
   function catchUp(): void {
-    for (const line of file.readNew() as Line[]) {
+    for (const line of file.readNew() as LedgerLine[]) {
       if (line.line === "effect") effects.set(line.effectKey, line.effect);
       else if (!firsts.has(nameOf(line))) firsts.set(nameOf(line), line);
     }
   }
 
   /** Writes a line and answers which line about this run came first. */
-  function contend(line: Line): Line {
+  function contend(line: LedgerLine): LedgerLine {
     file.append(line);
     catchUp();
     return firsts.get(nameOf(line)) ?? line;
@@ -76,7 +77,7 @@ export function openLedger(path: string, { latencyMs = 0 }: { readonly latencyMs
     if (contend({ line: "begin", ...run, pid: process.pid }).line === "closed") return "closed";
     await sleep(latencyMs);
     const effect = { id: randomUUID(), ...details };
-    file.append({ line: "effect", ...run, effect } satisfies Line);
+    file.append({ line: "effect", ...run, effect } satisfies LedgerLine);
     await sleep(latencyMs);
     return effect;
   }
@@ -96,11 +97,16 @@ export function openLedger(path: string, { latencyMs = 0 }: { readonly latencyMs
   return { take, settle, close: file.close };
 }
 
+/** Reads the lines of a ledger; each call answers those that are new since the last one. */
+export function readLedger(path: string): { next(): LedgerLine[]; close(): void } {
+  const file = openLedgerFile(path);
+  return { next: () => file.readNew() as LedgerLine[], close: file.close };
+}
+
 /** Reads the effects of a ledger; each call answers those that are new since the last one. */
 export function readEffects(path: string): { next(): Effect[]; close(): void } {
-  const file = openLedgerFile(path);
-  const next = () => (file.readNew() as Line[]).flatMap((line) => (line.line === "effect" ? [line.effect] : []));
-  return { next, close: file.close };
+  const { next, close } = readLedger(path);
+  return { next: () => next().flatMap((line) => (line.line === "effect" ? [line.effect] : [])), close };
 }
 
 function nameOf({ effectKey, attempt }: LedgerRun): string {

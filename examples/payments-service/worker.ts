@@ -9,8 +9,10 @@ import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import type { OnceoverEvent, Store } from "@onceover/core";
 import { lmdbStore } from "@onceover/lmdb";
+import { postgresStore } from "@onceover/postgres";
 import { redisStore } from "@onceover/redis";
 import { Redis } from "ioredis";
+import { Pool } from "pg";
 import { openLedger } from "./ledger.js";
 import { paymentsService } from "./service.js";
 import { MERCHANTS, WEBHOOK_SECRET } from "./test-account.js";
@@ -19,6 +21,7 @@ import { MERCHANTS, WEBHOOK_SECRET } from "./test-account.js";
 export type WorkerMessage =
   | { readonly ready: { readonly port: number; readonly pid: number } }
   | { readonly event: OnceoverEvent }
+  | { readonly note: string }
   | { readonly failed: string };
 
 const { values } = parseArgs({
@@ -27,15 +30,18 @@ const { values } = parseArgs({
     lmdb: { type: "string", default: "records.lmdb" },
     redis: { type: "string" },
     prefix: { type: "string", default: "payments:" },
+    postgres: { type: "string" },
+    schema: { type: "string", default: "payments" },
+    revision: { type: "string", default: "r1" },
     "lease-ms": { type: "string", default: "15000" },
     "latency-ms": { type: "string", default: "0" },
   },
 });
 
 const { app, once } = paymentsService({
-  store: values.redis === undefined ? lmdbStore({ path: values.lmdb }) : overRedis(values.redis, values.prefix),
+  store: openStore(),
   ledger: openLedger(values.ledger, { latencyMs: Number(values["latency-ms"]) }),
-  revision: "r1",
+  revision: values.revision,
   merchants: MERCHANTS,
   webhookSecret: WEBHOOK_SECRET,
   leaseMs: Number(values["lease-ms"]),
@@ -52,6 +58,19 @@ function listen(): void {
     const { port } = server.address() as AddressInfo;
     tell({ ready: { port, pid: process.pid } });
   });
+}
+
+function openStore(): Store {
+  if (values.redis !== undefined) return overRedis(values.redis, values.prefix);
+  if (values.postgres !== undefined) return overPostgres(values.postgres, values.schema);
+  return lmdbStore({ path: values.lmdb });
+}
+
+function overPostgres(url: string, schema: string): Store {
+  const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 2_000 });
+  // Every call of the store says for itself what failed.
+  pool.on("error", () => {});
+  return postgresStore({ pool, schema });
 }
 
 function overRedis(url: string, prefix: string): Store {

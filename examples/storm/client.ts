@@ -1,66 +1,45 @@
-import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FinalAnswer, KeyHistory } from "./judge.js";
+import type { HistoryAnswer, HistoryRequest } from "@onceover/test/history";
 import type { Again, KeyPlan, Manner } from "./plan.js";
-import type { Random } from "./random.js";
-import { type Sent, sendOnce } from "./sending.js";
-import { count, countSent, type Tally } from "./tally.js";
+import { createPursuer, type PursuerOptions } from "./pursuit.js";
+import type { Answered } from "./sending.js";
+import { count } from "./tally.js";
 
 /** Sends each request as planned, and each send again until it has a final answer. */
 export interface Client {
   /** Follows the plan of one key to its end. Rejects only when the storm is broken off. */
   follow(plan: KeyPlan): Promise<void>;
-  /** What was sent and answered so far. */
-  history(): readonly KeyHistory[];
+  /** What was sent so far. */
+  readonly requests: readonly HistoryRequest[];
+  /** The answers so far, to each try of a request. */
+  readonly answers: readonly HistoryAnswer[];
   close(): void;
 }
 
-/** What a client needs. */
-export interface ClientOptions {
-  readonly port: number;
-  readonly tally: Tally;
-  readonly random: Random;
-  /** Ends everything at once. */
-  readonly signal: AbortSignal;
-}
-
-/** How long one send is tried again, in milliseconds; a key without an answer after that has none. */
-const LONGEST_PURSUIT_MS = 40_000;
-const FIRST_PAUSE_MS = 30;
-const LONGEST_PAUSE_MS = 500;
-
-const PATIENT: Manner = { manner: "patient" };
-
 /** Makes a client of the front on `port`. */
-export function createClient({ port, tally, random, signal }: ClientOptions): Client {
-  const agent = new Agent({ keepAlive: true });
-  const keys: (KeyHistory & { sends: number; readonly answers: FinalAnswer[] })[] = [];
+export function createClient(options: PursuerOptions): Client {
+  const { tally, signal } = options;
+  const { pursue, close } = createPursuer(options);
+  const requests: HistoryRequest[] = [];
+  const answers: HistoryAnswer[] = [];
 
   async function follow({ delivery, first, again }: KeyPlan): Promise<void> {
     const { scope, key } = delivery;
-    const history = { scope, key, sends: 0, answers: [] as FinalAnswer[] };
-    keys.push(history);
     const send = async (manner: Manner) => {
-      history.sends += 1;
-      const answer = await pursue(manner);
-      if (answer !== undefined) history.answers.push(answer);
+      const request: Owed = { id: crypto.randomUUID(), scope, key, owed: "yes" };
+      requests.push(request);
+      try {
+        await pursue(delivery, manner, (sent, arrival) => {
+          if (sent.outcome === "answered") answers.push(historyAnswer({ request: request.id, arrival }, sent));
+        });
+      } catch (error) {
+        // It is broken off: nobody waits for the answer any more.
+        request.owed = "nothing";
+        throw error;
+      }
     };
     const firstSend = send(first);
     await Promise.all([firstSend, ...again.map((duplicate) => repeat(duplicate, firstSend, send))]);
-
-    async function pursue(manner: Manner): Promise<FinalAnswer | undefined> {
-      const endMs = performance.now() + LONGEST_PURSUIT_MS;
-      if (manner.manner !== "patient") count(tally.left, manner.manner);
-      for (let tries = 0; performance.now() < endMs; tries += 1) {
-        signal.throwIfAborted();
-        const sent = await sendOnce({ port, agent }, delivery, tries === 0 ? manner : PATIENT);
-        const final = finalAnswer(sent);
-        countSent(tally, sent, final !== undefined);
-        if (final !== undefined) return final;
-        await sleep(pauseMs(tries), undefined, { signal });
-      }
-      return undefined;
-    }
   }
 
   async function repeat(
@@ -74,17 +53,28 @@ export function createClient({ port, tally, random, signal }: ClientOptions): Cl
     await send(manner);
   }
 
-  function pauseMs(tries: number): number {
-    const longestMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 10), LONGEST_PAUSE_MS);
-    return longestMs * (0.5 + random.next() / 2);
-  }
-
-  return { follow, history: () => keys, close: () => agent.destroy() };
+  return { follow, requests, answers, close };
 }
 
-/** Refusals that say "later", of ours and of the front. */
-const LATER: ReadonlySet<number> = new Set([409, 502, 503, 504]);
+/** A request as long as it is under way. */
+type Owed = Omit<HistoryRequest, "owed"> & { owed: NonNullable<HistoryRequest["owed"]> };
 
-function finalAnswer(sent: Sent): FinalAnswer | undefined {
-  return sent.outcome !== "answered" || LATER.has(sent.status) ? undefined : { status: sent.status, body: sent.body };
+/** What the service answered, as the checker of histories reads it. */
+export function historyAnswer(
+  to: Pick<HistoryAnswer, "request" | "arrival">,
+  { status, body, head, executed }: Answered,
+): HistoryAnswer {
+  const seen = { ...to, status, body, head };
+  if (status >= 200 && status < 300) return { ...seen, effect: effectIn(body) };
+  return executed === undefined ? seen : { ...seen, executed };
+}
+
+/** The effect that an answer of the service names. One that names none speaks of an effect that is not to be found. */
+function effectIn(body: string): string {
+  try {
+    return String(JSON.parse(body).id);
+  } catch (error) {
+    if (error instanceof SyntaxError) return "";
+    throw error;
+  }
 }

@@ -20,24 +20,27 @@ export function payments(count: number, random: Random): Delivery[] {
     const key = `order-${Math.floor(index / merchants.length) + 1}`;
     const payment = { amount: random.between(1, 99_999), currency: random.pick(["EUR", "USD", "JPY"]) };
     const headers = { Authorization: `Bearer ${apiKey}`, "Idempotency-Key": `"${key}"` };
-    return delivery("/payments", scope, key, headers, payment);
+    return delivery("/payments", scope, key, headers, Buffer.from(JSON.stringify(payment)));
   });
 }
 
-/** Real payloads of GitHub, each with a delivery id of its own. */
+/** Real payloads of GitHub, over and over, each with a delivery id of its own. */
 export function webhooks(count: number, random: Random): Delivery[] {
   const definitions: readonly { readonly name: string; readonly examples: readonly unknown[] }[] = createRequire(
     import.meta.url,
   )("@octokit/webhooks-examples");
-  const payloads = definitions.flatMap(({ name, examples }) => examples.map((payload) => ({ name, payload })));
-  return payloads.slice(0, count).map(({ name, payload }) => {
+  const payloads = definitions.flatMap(({ name, examples }) =>
+    examples.map((payload) => ({ name, body: Buffer.from(JSON.stringify(payload)) })),
+  );
+  return Array.from({ length: count }, (_, index) => {
+    const { name, body } = payloads[index % payloads.length] ?? { name: "", body: Buffer.alloc(0) };
     const key = random.uuid();
     const headers = {
       "X-GitHub-Event": name,
       "X-GitHub-Delivery": key,
-      "X-Hub-Signature-256": signatureOf(WEBHOOK_SECRET, Buffer.from(JSON.stringify(payload))),
+      "X-Hub-Signature-256": signatureOf(WEBHOOK_SECRET, body),
     };
-    return delivery("/webhooks", "github", key, headers, payload);
+    return delivery("/webhooks", "github", key, headers, body);
   });
 }
 
@@ -46,9 +49,8 @@ function delivery(
   scope: string,
   key: string,
   headers: Readonly<Record<string, string>>,
-  content: unknown,
+  body: Buffer,
 ): Delivery {
-  const body = Buffer.from(JSON.stringify(content));
   const lengths = { "Content-Type": "application/json", "Content-Length": String(body.length) };
   return { path, scope, key, headers: { ...headers, ...lengths }, body };
 }

@@ -58,6 +58,7 @@ async function main(flags: Parameters<typeof startStorm>[0]): Promise<number> {
 
 /** Keys that were on their way have no answer yet, and that is nobody's fault. */
 function interrupted({ judgement }: Standing, exitCode: number): number {
-  console.log(`INTERRUPTED: ${judgement.duplicateEffects} duplicate effects so far.`);
-  return judgement.duplicateEffects > 0 ? 1 : exitCode;
+  const duplicateEffects = judgement.broken["one-effect-per-key"];
+  console.log(`INTERRUPTED: ${duplicateEffects} duplicate effects so far.`);
+  return duplicateEffects > 0 ? 1 : exitCode;
 }

@@ -60,16 +60,18 @@ export function planStorm(
   }));
 }
 
-function planKey(delivery: Delivery, duplicates: number, random: Random): KeyPlan {
+/** Decides what the client does about one key. */
+export function planKey(delivery: Delivery, duplicates: number, random: Random): KeyPlan {
   const again = Array.from({ length: duplicates }, (): Again => {
     const moment = random.pick<Moment>(["at-once", "meanwhile", "afterwards"]);
     const delayMs = moment === "at-once" ? 0 : moment === "meanwhile" ? random.between(5, 80) : random.between(0, 3000);
-    return { moment, delayMs, manner: manner(random, 0.7) };
+    return { moment, delayMs, manner: drawManner(random, 0.7) };
   });
-  return { delivery, first: manner(random, 0.4), again };
+  return { delivery, first: drawManner(random, 0.4), again };
 }
 
-function manner(random: Random, patientShare: number): Manner {
+/** A manner of all there are; `patientShare`: how likely it is patience. */
+export function drawManner(random: Random, patientShare: number): Manner {
   if (random.chance(patientShare)) return { manner: "patient" };
   return random.pick<Manner>([
     { manner: "times-out", afterMs: random.between(10, 60) },

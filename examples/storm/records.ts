@@ -1,7 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Store } from "@onceover/core";
+import { lmdbStore } from "@onceover/lmdb";
+import { migrate, postgresStore } from "@onceover/postgres";
+import { redisStore } from "@onceover/redis";
 import { Redis } from "ioredis";
+import { Pool } from "pg";
 
 /** The places a storm writes to, all of its own. */
 export interface Places {
@@ -11,43 +16,91 @@ export interface Places {
   readonly workerArgs: readonly string[];
   /** Shown to the user. */
   readonly store: string;
+  /** How many records the store lists as unknown. */
+  unknowns(): Promise<number>;
   /** Removes everything that was written. */
   remove(): Promise<void>;
 }
 
-/** Makes the places: a folder of temporary files, and in a Redis that was asked for a prefix. */
-export async function makePlaces(redis?: string): Promise<Places> {
-  const prefix = `onceover-storm-${crypto.randomUUID()}:`;
-  const client = redis === undefined ? undefined : await reach(redis);
+/** Where records are. */
+interface Records {
+  readonly name: string;
+  readonly args: readonly string[];
+  open(): Store;
+  remove(): Promise<void>;
+}
+
+/** Makes the places: a folder of temporary files; records in a Redis or Postgres that was asked for by its URL have a prefix or a schema of their own there. */
+export async function makePlaces(server?: string): Promise<Places> {
+  const reached = server === undefined ? undefined : await recordsIn(server);
   const folder = await mkdtemp(join(tmpdir(), "onceover-storm-"));
+  const records = reached ?? recordsInFile(join(folder, "records.lmdb"));
   const ledger = join(folder, "ledger.jsonl");
-  const records =
-    redis === undefined ? ["--lmdb", join(folder, "records.lmdb")] : ["--redis", redis, "--prefix", prefix];
   return {
     ledger,
-    workerArgs: ["--ledger", ledger, ...records],
-    store: redis === undefined ? "an LMDB file" : "Redis",
+    workerArgs: ["--ledger", ledger, ...records.args],
+    store: records.name,
+    unknowns: () => countUnknowns(records.open()),
     async remove() {
+      await records.remove();
       await rm(folder, { recursive: true, force: true });
-      if (client === undefined) return;
+    },
+  };
+}
+
+function recordsInFile(path: string): Records {
+  return { name: "an LMDB file", args: ["--lmdb", path], open: () => lmdbStore({ path }), remove: async () => {} };
+}
+
+function recordsIn(url: string): Promise<Records> {
+  return new URL(url).protocol.startsWith("postgres") ? recordsInPostgres(url) : recordsInRedis(url);
+}
+
+async function recordsInRedis(url: string): Promise<Records> {
+  const prefix = `onceover-storm-${crypto.randomUUID()}:`;
+  const client = new Redis(url, { lazyConnect: true, connectTimeout: 3_000, retryStrategy: () => null });
+  client.on("error", () => {});
+  await reach(url, "Redis", () => client.connect().then(() => client.ping())).catch((error: unknown) => {
+    client.disconnect();
+    throw error;
+  });
+  return {
+    name: "Redis",
+    args: ["--redis", url, "--prefix", prefix],
+    open: () => redisStore({ client, prefix }),
+    async remove() {
       await removeKeys(client, prefix);
       client.disconnect();
     },
   };
 }
 
+async function recordsInPostgres(url: string): Promise<Records> {
+  const schema = `onceover_storm_${crypto.randomUUID().replaceAll("-", "")}`;
+  const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 3_000 });
+  pool.on("error", () => {});
+  await reach(url, "Postgres", () => migrate(pool, { schema })).catch(async (error: unknown) => {
+    await pool.end();
+    throw error;
+  });
+  return {
+    name: "Postgres",
+    args: ["--postgres", url, "--schema", schema],
+    open: () => postgresStore({ pool, schema }),
+    async remove() {
+      await pool.query(`DROP SCHEMA ${schema} CASCADE`);
+      await pool.end();
+    },
+  };
+}
+
 /** Connects, or rejects with one line that says why not. */
-async function reach(url: string): Promise<Redis> {
-  const client = new Redis(url, { lazyConnect: true, connectTimeout: 3_000, retryStrategy: () => null });
-  client.on("error", () => {});
+async function reach(url: string, name: string, connect: () => Promise<unknown>): Promise<void> {
   try {
-    await client.connect();
-    await client.ping();
-    return client;
+    await connect();
   } catch (error) {
-    client.disconnect();
     throw new Error(
-      `Redis at ${withoutSecret(url)} cannot be reached: ${error instanceof Error ? error.message : error}`,
+      `${name} at ${withoutSecret(url)} cannot be reached: ${error instanceof Error ? error.message : error}`,
     );
   }
 }
@@ -55,6 +108,17 @@ async function reach(url: string): Promise<Redis> {
 function withoutSecret(url: string): string {
   const { protocol, host } = new URL(url);
   return `${protocol}//${host}`;
+}
+
+async function countUnknowns(store: Store): Promise<number> {
+  let [count, cursor] = [0, undefined as string | undefined];
+  do {
+    const page = await (cursor === undefined ? store.unknowns() : store.unknowns(cursor));
+    count += page.items.length;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  await store.close();
+  return count;
 }
 
 async function removeKeys(client: Redis, prefix: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { RULES, type RuleName } from "@onceover/test/history";
 import type { Flags } from "./flags.js";
 import type { Judgement } from "./judge.js";
 import type { Standing } from "./storm.js";
@@ -5,11 +6,11 @@ import { sum } from "./tally.js";
 
 /** The line that moves while a storm goes on. */
 export function progressLine({ plannedKeys, tookMs, tally, judgement }: Standing): string {
-  const { accepted, duplicates, duplicateEffects } = judgement;
+  const { accepted, duplicates, broken } = judgement;
   return [
     `${(tookMs / 1000).toFixed(0).padStart(3)} s`,
     `keys ${figure(accepted)}/${figure(plannedKeys)}`,
-    `effects twice ${duplicateEffects}`,
+    `effects twice ${broken["one-effect-per-key"]}`,
     `requests ${figure(tally.requests)}`,
     `duplicates ${figure(duplicates)}`,
     `kills ${tally.kills}`,
@@ -33,12 +34,13 @@ export function table(standing: Standing): string {
   return [...lines, "", MEANING].join("\n");
 }
 
-/** The last line; before it, where something is wrong, what that is for the first few keys. */
+/** The last line; before it, where something is wrong, the first few things that are. */
 export function verdict(judgement: Judgement): string {
   if (judgement.passed) return "PASSED: every key took effect once, and every duplicate got its answer.";
-  const broken = (Object.entries(FAULTS) as [keyof typeof FAULTS, string][]).filter(([name]) => judgement[name] > 0);
-  const misses = judgement.duplicates - judgement.hits;
-  const parts = broken.map(([name, words]) => `${figure(judgement[name])} ${words}`);
+  const { broken, duplicates, hits } = judgement;
+  const misses = duplicates - hits;
+  const rules = (Object.keys(RULES) as RuleName[]).filter((rule) => broken[rule] > 0);
+  const parts = rules.map((rule) => `${figure(broken[rule])} ${RULES[rule]}`);
   if (misses > 0) parts.push(`${figure(misses)} duplicates that were no hit`);
   return [...judgement.evidence.map((line) => `  ${line}`), `FAILED: ${parts.join(", ")}.`].join("\n");
 }
@@ -46,32 +48,19 @@ export function verdict(judgement: Judgement): string {
 const MEANING = `A duplicate is a request sent again under its key, and tried again until it has a final answer. It is a hit if that answer
 is the first final answer of its key, byte for byte, and no further effect of the key stands in the ledger.`;
 
-const FAULTS = {
-  duplicateEffects: "duplicate effects",
-  divergentAnswers: "divergent answers",
-  foreignAnswers: "answers about no effect of their key",
-  lostKeys: "lost keys",
-  refusedKeys: "keys refused for no reason",
-  unanswered: "sends without a final answer",
-  strayEffects: "effects of keys that nobody sent",
-} as const;
-
 type Row = readonly [name: string, value: string, remark: string];
 
 function rowsOf({ plannedKeys, tookMs, tally, resent, judgement }: Standing): Row[] {
-  const { accepted, duplicates, hits } = judgement;
+  const { accepted, duplicates, hits, broken } = judgement;
+  const divergent = broken["final-answers-equal"] + broken["answer-is-ones-own"];
   return [
     ["requests", figure(tally.requests), `in ${(tookMs / 1000).toFixed(1)} s`],
     ["accepted keys", figure(accepted), `of ${figure(plannedKeys)}`],
     ["duplicates sent", figure(duplicates), listed(tally.moments)],
     ["dedupe hits", figure(hits), `${percent(hits, duplicates)} of the duplicates`],
-    ["duplicate effects", figure(judgement.duplicateEffects), "counted in the ledger that the effects write"],
+    ["duplicate effects", figure(broken["one-effect-per-key"]), "counted in the ledger that the effects write"],
     ["lost keys", figure(judgement.lostKeys), "accepted, and no effect in the ledger"],
-    [
-      "divergent answers",
-      figure(judgement.divergentAnswers + judgement.foreignAnswers),
-      "unlike the first one of their key, or about another key",
-    ],
+    ["divergent answers", figure(divergent), "unlike the first one of their key, or about another key"],
     ["unknown outcomes", figure(tally.unknowns.size), unknowns(tally.unknowns)],
     ["kills", figure(tally.kills), "SIGKILL"],
     ["pauses", figure(tally.pauses), "SIGSTOP, for longer than a lease"],

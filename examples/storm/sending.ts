@@ -2,19 +2,26 @@ import { type Agent, request as httpRequest, type IncomingMessage } from "node:h
 import type { Delivery } from "./deliveries.js";
 import type { Manner } from "./plan.js";
 
+/** An answer. */
+export interface Answered {
+  readonly outcome: "answered";
+  readonly status: number;
+  readonly body: string;
+  /** The header lines, names and values. */
+  readonly head: string;
+  /** The answer was recorded by another request of the key. */
+  readonly replayed: boolean;
+  /** The server that gave it, where the front says so in `Served-By`. */
+  readonly servedBy?: string;
+  /** The `code` of a problem. */
+  readonly code?: string;
+  /** The `executed` of a problem. */
+  readonly executed?: boolean | "unknown";
+  readonly tookMs: number;
+}
+
 /** What came of one request. */
-export type Sent =
-  | {
-      readonly outcome: "answered";
-      readonly status: number;
-      readonly body: string;
-      /** The answer was recorded by another request of the key. */
-      readonly replayed: boolean;
-      /** The `code` of a problem. */
-      readonly code?: string;
-      readonly tookMs: number;
-    }
-  | { readonly outcome: "timed-out" | "hung-up" | "broke-off" | "connection-lost" };
+export type Sent = Answered | { readonly outcome: "timed-out" | "hung-up" | "broke-off" | "connection-lost" };
 
 /** How long a patient client waits for an answer, in milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -67,7 +74,9 @@ function answered(response: IncomingMessage, body: string, tookMs: number): Sent
   const { statusCode: status = 0, headers } = response;
   const replayed = headers["idempotency-replayed"] === "true";
   const isProblem = headers["content-type"] === "application/problem+json";
-  const problem: { readonly code?: unknown } = isProblem ? JSON.parse(body) : {};
-  const code = typeof problem.code === "string" ? { code: problem.code } : {};
-  return { outcome: "answered", status, body, replayed, tookMs, ...code };
+  const { code, executed }: Pick<Answered, "code" | "executed"> = isProblem ? JSON.parse(body) : {};
+  const servedBy = typeof headers["served-by"] === "string" ? { servedBy: headers["served-by"] } : {};
+  const problem = { ...(code === undefined ? {} : { code }), ...(executed === undefined ? {} : { executed }) };
+  const head = response.rawHeaders.join("\n");
+  return { outcome: "answered", status, body, head, replayed, tookMs, ...problem, ...servedBy };
 }

@@ -49,7 +49,7 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
   setMaxListeners(0, stop);
   const workers = startWorkers({
     count: 2,
-    args: [...places.workerArgs, "--lease-ms", String(LEASE_MS), "--latency-ms", String(LEDGER_LATENCY_MS)],
+    args: () => [...places.workerArgs, "--lease-ms", String(LEASE_MS), "--latency-ms", String(LEDGER_LATENCY_MS)],
     onEvent: (event) => countEvent(tally, event),
     onFailure: (message) => trouble.abort(new Error(message)),
   });
@@ -62,7 +62,7 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
   function standing(): Standing {
     effects.push(...ledger.next());
     const tookMs = performance.now() - beganMs;
-    const judgement = judge(client.history(), effects);
+    const judgement = judge({ requests: client.requests, answers: client.answers, effects });
     return { plannedKeys: deliveries.length, tookMs, tally, resent: front.resent(), judgement };
   }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { OnceoverEvent } from "@onceover/core";
 import type { WorkerMessage } from "../payments-service/worker.js";
 
-/** Two worker processes that are started again whenever they end. */
+/** Worker processes that are started again whenever they end. */
 export interface Workers {
   /** Ports of the workers that are up, also of one that is paused or just killed: a front does not know that either. */
   ports(): readonly number[];
@@ -20,12 +20,24 @@ export interface Workers {
   close(): Promise<void>;
 }
 
+/** The process of a worker that is up. */
+export interface WorkerProcess {
+  readonly port: number;
+  readonly pid: number;
+}
+
 /** What it takes to start workers. */
 export interface WorkersOptions {
   readonly count: number;
-  /** Arguments of each worker. */
-  readonly args: readonly string[];
+  /** The program of a worker and what stands before its arguments. @default the payments service, as this process runs TypeScript */
+  readonly program?: readonly string[];
+  /** Arguments of a worker. */
+  args(worker: number): readonly string[];
+  /** A worker is up, for the first time or again. */
+  onReady?(worker: number, process: WorkerProcess): void;
   onEvent(event: OnceoverEvent): void;
+  /** Something else that a worker says. */
+  onNote?(worker: number, note: string): void;
   /** A worker cannot start; it is not tried again. */
   onFailure(message: string): void;
 }
@@ -34,12 +46,13 @@ interface Worker {
   /** Settles when the process is gone; says whether it was ever up. */
   readonly ended: Promise<boolean>;
   readonly end: () => void;
-  up: { readonly port: number; readonly pid: number } | undefined;
+  up: WorkerProcess | undefined;
   /** What we did to it last. */
   state: "running" | "paused" | "killed";
 }
 
 const SCRIPT = fileURLToPath(new URL("../payments-service/worker.ts", import.meta.url));
+const PAYMENTS = [process.execPath, ...process.execArgv, SCRIPT];
 
 /**
  * A shell stands between us and the worker, and kills it when our end of the pipe is gone: a paused process would not
@@ -49,15 +62,17 @@ const GUARD = `exec 3<&0 4>&2 2>/dev/null; "$@" 3<&- 2>&4 4>&- & p=$!
 (cat <&3 >/dev/null; kill -9 $p) & w=$!; wait $p; kill $w`;
 
 /** Starts the workers. */
-export function startWorkers({ count, args, onEvent, onFailure }: WorkersOptions): Workers {
+export function startWorkers({ count, program = PAYMENTS, args, ...told }: WorkersOptions): Workers {
   let isOpen = true;
   const workers = Array.from({ length: count }, (_, index) => keepUp(index));
 
   function keepUp(index: number): Worker {
-    const worker = startWorker(args, (message) => {
-      if ("ready" in message) worker.up = message.ready;
-      else if ("event" in message) onEvent(message.event);
-      else fail(message.failed);
+    const worker = startWorker([...program, ...args(index)], (message) => {
+      if ("event" in message) return told.onEvent(message.event);
+      if ("note" in message) return told.onNote?.(index, message.note);
+      if ("failed" in message) return fail(message.failed);
+      worker.up = message.ready;
+      told.onReady?.(index, message.ready);
     });
     void worker.ended.then((wasUp) => {
       if (isOpen && !wasUp) fail("a worker ended before it was ready");
@@ -68,7 +83,7 @@ export function startWorkers({ count, args, onEvent, onFailure }: WorkersOptions
 
   function fail(message: string): void {
     isOpen = false;
-    onFailure(message);
+    told.onFailure(message);
   }
 
   function signal(index: number, name: NodeJS.Signals, state: Worker["state"]): void {
@@ -97,8 +112,7 @@ export function startWorkers({ count, args, onEvent, onFailure }: WorkersOptions
   };
 }
 
-function startWorker(args: readonly string[], hear: (message: WorkerMessage) => void): Worker {
-  const command = [process.execPath, ...process.execArgv, SCRIPT, ...args];
+function startWorker(command: readonly string[], hear: (message: WorkerMessage) => void): Worker {
   // A session of its own: Ctrl-C is for us, who then end the workers.
   const shell = spawn("/bin/sh", ["-c", GUARD, "guard", ...command], {
     stdio: ["pipe", "pipe", "inherit"],

@@ -8,6 +8,24 @@ export async function freePort(): Promise<number> {
   }
 }
 
+const MOST_PORTS = 5;
+
+/** Launches a server on a free port, and on another one where it ends with `taken` in its message: somebody was faster. */
+export async function launchOnFreePort<Launched>(
+  launch: (port: number) => Promise<Launched>,
+  taken: string,
+): Promise<{ readonly port: number; child: Launched }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort();
+    try {
+      return { port, child: await launch(port) };
+    } catch (error) {
+      const isTaken = error instanceof Error && error.message.includes(taken);
+      if (!isTaken || attempt === MOST_PORTS) throw error;
+    }
+  }
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

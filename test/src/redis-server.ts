@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Child, startChild } from "./child.js";
 import { findRedis } from "./find-redis.js";
-import { freePort } from "./free-port.js";
+import { launchOnFreePort } from "./free-port.js";
 
 const run = promisify(execFile);
 
@@ -35,14 +35,16 @@ export interface RedisServerOptions {
   readonly args?: readonly string[];
   /** @default a free port */
   readonly port?: number;
+  /** What the server is run by, such as `["env", "NAME=value"]`: it has to become the server. @default nothing */
+  readonly under?: readonly string[];
 }
 
 const DEFAULTS = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
 const READY = /Ready to accept connections/;
 
 /** Starts a Redis on 127.0.0.1 without persistence (unless `args` say otherwise) and settles when it accepts connections. */
-export async function startRedis({ args = [], port }: RedisServerOptions = {}): Promise<RedisServer> {
-  return startServer({ args: [...DEFAULTS, ...args], ready: READY, ...(port !== undefined && { port }) });
+export async function startRedis({ args = [], port, under = [] }: RedisServerOptions = {}): Promise<RedisServer> {
+  return startServer({ args: [...DEFAULTS, ...args], ready: READY, under, ...(port !== undefined && { port }) });
 }
 
 /** Starts redis-server with exactly these arguments after the port and folder; a port that is taken meanwhile is replaced. */
@@ -52,14 +54,19 @@ export async function startServer(options: {
   readonly args: readonly string[];
   readonly ready: RegExp;
   readonly port?: number;
+  readonly under?: readonly string[];
 }): Promise<RedisServer> {
   const { server, cli, env } = await findRedis();
   const folder = await mkdtemp(join(tmpdir(), "onceover-redis-"));
   const launch = (port: number) => {
     const args = [...(options.file ? [options.file] : []), "--port", String(port), "--dir", folder, ...options.args];
-    return startChild(server, args, { env, ready: options.ready, scratchFolder: folder });
+    const [program = server, ...rest] = [...(options.under ?? []), server, ...args];
+    return startChild(program, rest, { env, ready: options.ready, scratchFolder: folder });
   };
-  let { port, child } = await launchOnFreePort(launch, options.port);
+  let { port, child } =
+    options.port === undefined
+      ? await launchOnFreePort(launch, "Address already in use")
+      : { port: options.port, child: await launch(options.port) };
   const kill = () => killChild(child);
 
   return {
@@ -83,22 +90,6 @@ export async function startServer(options: {
       return (await run(cli, ["-p", String(port), ...args], { env })).stdout.trim();
     },
   };
-}
-
-async function launchOnFreePort(
-  launch: (port: number) => Promise<Child>,
-  fixed: number | undefined,
-): Promise<{ port: number; child: Child }> {
-  if (fixed !== undefined) return { port: fixed, child: await launch(fixed) };
-  for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
-    try {
-      return { port, child: await launch(port) };
-    } catch (error) {
-      const taken = error instanceof Error && error.message.includes("Address already in use");
-      if (!taken || attempt === 5) throw error;
-    }
-  }
 }
 
 async function killChild(child: Child): Promise<void> {
