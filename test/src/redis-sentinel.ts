@@ -36,34 +36,60 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   const master = await startRedis({ args: ["--repl-diskless-sync-delay", "0", ...args] });
   const follow = ["--replicaof", "127.0.0.1", String(master.port), ...args];
   const nodes = [master, ...(await Promise.all(Array.from({ length: replicas }, () => startRedis({ args: follow }))))];
-  const folder = await mkdtemp(join(tmpdir(), "onceover-sentinel-"));
-  const sentinels = await Promise.all([0, 1, 2].map((n) => startOne(join(folder, `${n}.conf`), master, downAfterMs)));
-  const first = sentinels[0];
-  if (first === undefined) throw new Error("no sentinel was started");
-
   await until("every replica follows", async () => (await having(nodes, "master_link_status:up")).length === replicas);
-  await until("the sentinels know each other", async () => (await allKnow(sentinels, replicas)) === sentinels.length);
+  const watch = await startWatch({ port: master.port, replicas, downAfterMs });
   return {
-    name: NAME,
-    sentinels: sentinels.map(({ port }) => ({ host: "127.0.0.1", port })),
+    name: watch.name,
+    sentinels: watch.sentinels,
     nodes,
     async master() {
-      const [, port] = (await first.cli("sentinel", "get-master-addr-by-name", NAME)).split("\n");
-      const node = nodes.find((candidate) => String(candidate.port) === port);
+      const port = await watch.masterPort();
+      const node = nodes.find((candidate) => candidate.port === port);
       if (node === undefined) throw new Error(`the sentinels name an unknown master at port ${port}`);
       return node;
     },
     async stop() {
-      await Promise.all([...sentinels, ...nodes].map((server) => server.stop()));
+      await Promise.all([watch.stop(), ...nodes.map((node) => node.stop())]);
+    },
+  };
+}
+
+/** Three sentinels over a master that has its replicas already. */
+export interface SentinelWatch extends Pick<RedisSentinels, "name" | "sentinels"> {
+  /** The port of the master, as the first of them knows it. */
+  masterPort(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Starts three sentinels over the master at a port; settles when they know each other and every replica. */
+export async function startWatch(options: {
+  readonly port: number;
+  readonly replicas: number;
+  readonly downAfterMs: number;
+}): Promise<SentinelWatch> {
+  const { port, replicas, downAfterMs } = options;
+  const folder = await mkdtemp(join(tmpdir(), "onceover-sentinel-"));
+  const sentinels = await Promise.all([0, 1, 2].map((n) => startOne(join(folder, `${n}.conf`), port, downAfterMs)));
+  const [first] = sentinels;
+  if (first === undefined) throw new Error("no sentinel was started");
+  await until("the sentinels know each other", async () => (await allKnow(sentinels, replicas)) === sentinels.length);
+  return {
+    name: NAME,
+    sentinels: sentinels.map((sentinel) => ({ host: "127.0.0.1", port: sentinel.port })),
+    async masterPort() {
+      return Number((await first.cli("sentinel", "get-master-addr-by-name", NAME)).split("\n")[1]);
+    },
+    async stop() {
+      await Promise.all(sentinels.map((sentinel) => sentinel.stop()));
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-async function startOne(file: string, master: RedisServer, downAfterMs: number): Promise<RedisServer> {
+async function startOne(file: string, masterPort: number, downAfterMs: number): Promise<RedisServer> {
   const lines = [
     "bind 127.0.0.1",
-    `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 2`,
+    `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
     `sentinel failover-timeout ${NAME} 3000`,
   ];

@@ -111,7 +111,7 @@ function joinSockets(
     [upstream, client],
   ] as const) {
     socket.setNoDelay(true);
-    socket.on("error", () => other.resetAndDestroy());
+    socket.on("error", () => resetSocket(other));
     socket.on("end", () => other.end());
     socket.on("close", () => {
       other.destroy();
@@ -130,7 +130,13 @@ function spring(link: Link, trap: Trap): void {
 /** The server side ends in order, so that what it was sent is not lost with a reset. */
 function reset({ client, upstream }: Link): void {
   upstream.end();
-  client.resetAndDestroy();
+  resetSocket(client);
+}
+
+/** Node never closes a socket that is reset while its end is on the way: it would keep the process alive. */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function listen(server: ReturnType<typeof createServer>): Promise<number> {

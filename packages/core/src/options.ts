@@ -98,6 +98,7 @@ export interface MountSettings<Request> extends WaiterLimits {
   readonly fingerprint: FingerprintRule<Request>;
   readonly recover: RecoverFunction<Request> | undefined;
   readonly onStoreDown: "refuse" | "run";
+  /** How long stores are told to keep records: longer than the retention that is promised. */
   readonly retentionMs: number;
   readonly leaseMs: number;
   readonly maxBodyBytes: number;
@@ -108,6 +109,8 @@ export interface MountSettings<Request> extends WaiterLimits {
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** A store's clock that is set forward by a day must not end what is promised for a day. */
+const CLOCK_SLACK_MS = DAY_MS + 60_000;
 const NEVER_REPLAYED = [
   "set-cookie",
   "content-length",
@@ -275,7 +278,7 @@ function checkTransactional<Request>(
 function retentionMs(retention: Duration | undefined, releaseWindow: Duration): number {
   const leastMs = Math.max(DAY_MS, (durationMs(releaseWindow) ?? 0) + DAY_MS);
   const chosenMs = retention === undefined ? leastMs : (durationMs(retention) ?? 0);
-  if (chosenMs >= leastMs) return chosenMs;
+  if (chosenMs >= leastMs) return chosenMs + CLOCK_SLACK_MS;
   throw new TypeError(`retention must be at least ${leastMs / HOUR_MS}h (releaseWindow + 24h), got ${show(retention)}`);
 }
 

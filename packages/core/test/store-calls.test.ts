@@ -5,21 +5,21 @@ import type { AcquireRequest, Fingerprint } from "../src/store.js";
 import { openHouse, problem, runOf } from "./support.js";
 
 describe("what is given to the store", () => {
-  it("carries the configured retention in acquire and complete", async () => {
+  it("carries the configured retention in acquire and complete, and what a clock may be set wrong by", async () => {
     const house = await openHouse({ retention: "30d" });
     await house.pay();
     await house.pay({ key: "k-2" }, { retention: "48h" });
     const retentions = house.store.calls.map(({ args }) => (args[0] as AcquireRequest).retentionMs ?? args[3]);
-    expect(retentions).toEqual([30, 30, 2, 2].map((days) => days * 86_400_000));
+    expect(retentions).toEqual([30, 30, 2, 2].map((days) => (days + 1) * 86_400_000 + 60_000));
   });
 
   it("is the longer of 24 h and releaseWindow + 24 h where no retention is configured", async () => {
     const plain = await openHouse();
     await plain.pay();
-    expect(plain.store.calls[0]?.args).toMatchObject([{ retentionMs: 24 * 3_600_000 }]);
+    expect(plain.store.calls[0]?.args).toMatchObject([{ retentionMs: (24 + 24) * 3_600_000 + 60_000 }]);
     const windowed = await openHouse({ releaseWindow: "6h" });
     await windowed.pay();
-    expect(windowed.store.calls[0]?.args).toMatchObject([{ retentionMs: 30 * 3_600_000 }]);
+    expect(windowed.store.calls[0]?.args).toMatchObject([{ retentionMs: (30 + 24) * 3_600_000 + 60_000 }]);
   });
 
   it("is one token per acquire, made before it", async () => {

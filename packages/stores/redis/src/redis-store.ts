@@ -22,7 +22,7 @@ const PROBE_KEY = "probe";
 /**
  * Keeps idempotency records in Redis, each in one key and each verb one script: tier T1, or T2 with `waitReplicas`.
  * The client stays the caller's. Calls reject with `OnceoverError`: `store-unavailable`, `store-full` (maxmemory is
- * reached) or `record-unreadable`.
+ * reached, or the disk takes nothing) or `record-unreadable`.
  *
  * @throws TypeError where an option breaks its rule
  */

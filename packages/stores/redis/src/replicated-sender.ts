@@ -100,13 +100,22 @@ async function confirm(connection: Redis, batch: readonly Item[], waitReplicas: 
     .map((item) => ({ ...item, asText: true }));
 }
 
-/** A write that too few replicas have does not count. A claim is given back first: nobody else will. */
+/**
+ * A write that too few replicas have does not count. A claim is given back first: nobody else will. Not so one that was to
+ * settle an unknown outcome, because a key that was given back is free, and its effect may have happened: that one
+ * becomes unknown once more when its lease ends.
+ */
 function settle(connection: Redis, item: Item, reply: unknown, confirmed: boolean): void {
   if (confirmed || !isWrite(item.call, reply)) return item.resolve(reply);
-  if (item.call.script === scripts.acquire) giveBack(connection, item.call);
+  if (item.call.script === scripts.acquire && !isSettling(item.call)) giveBack(connection, item.call);
   item.reject(
     new OnceoverError("store-unavailable", "too few replicas confirmed the write in time; it does not count"),
   );
+}
+
+/** Whether an acquire names the fence of the unknown record that it takes over. */
+function isSettling({ args: [, , , , takeOver] }: ScriptCall): boolean {
+  return /^\d+$/.test(String(takeOver));
 }
 
 /** Ahead of any later acquire with this token, since both go over this connection. */

@@ -201,23 +201,3 @@ describe("an acquire that reaches the server after its deadline claims nothing",
     }
   });
 });
-
-it("out of memory: a new key is refused as store-full, and what is recorded is still replayed", async () => {
-  await server.cli("config", "set", "maxmemory-policy", "noeviction");
-  const store = redisStore({ client });
-  const { key, token } = asking();
-  await store.acquire(asking({ key, token }));
-  await store.complete(key, token, RECORD, DAY_MS);
-  const running = asking();
-  await store.acquire(running);
-  await server.cli("config", "set", "maxmemory", "1");
-  expect(await outcomeOf(store.acquire(asking()))).toBe("store-full");
-  expect(await outcomeOf(store.acquire(asking({ key })))).toBe("done");
-  expect(await outcomeOf(store.read(key))).toBe("done");
-  expect(await outcomeOf(store.acquire(asking({ key: running.key })))).toBe("running");
-  await expect(store.complete(running.key, running.token, RECORD, DAY_MS)).rejects.toMatchObject({
-    code: "store-full",
-  });
-  await server.cli("config", "set", "maxmemory", "0");
-  expect(await store.complete(running.key, running.token, RECORD, DAY_MS)).toBe("ok");
-});

@@ -49,6 +49,26 @@ it("an acquire that no replica confirms is not owned: it rejects in time, and th
   await store.close();
 });
 
+it("a claim that was to settle an unknown outcome and that no replica confirms leaves the key unknown, and never free", async () => {
+  const store = redisStore({ client, waitReplicas: 1, timeoutMs: 500 });
+  const request = asking({ leaseMs: 50 });
+  const { key, fingerprint } = request;
+  const fence = await store.acquire(request).then((acquired) => acquired.outcome === "acquired" && acquired.fence);
+  if (fence === false) throw new Error("the key was not free");
+  await expect.poll(() => outcomeOf(store.read(key))).toBe("unknown");
+  replica.pause();
+  try {
+    const settling = store.acquire(asking({ key, fingerprint, leaseMs: 50, takeOver: fence }));
+    await expect(settling).rejects.toMatchObject({ code: "store-unavailable" });
+    // What is given back goes over the connection that this one is sent on, ahead of it.
+    await expect(store.acquire(asking())).rejects.toMatchObject({ code: "store-unavailable" });
+    expect(await outcomeOf(store.read(key))).toBe("unknown");
+  } finally {
+    replica.resume();
+  }
+  await store.close();
+});
+
 it("a complete that no replica confirms rejects, and asked again says ok only once the replica has the record", async () => {
   const store = redisStore({ client, waitReplicas: 1, timeoutMs: 500 });
   const { key, token } = asking();
@@ -66,6 +86,21 @@ it("a complete that no replica confirms rejects, and asked again says ok only on
   expect(await replica.cli("get", `onceover:${key}`)).toContain("the answer");
   await other.close();
   await store.close();
+});
+
+it("a replica is asked in vain: it neither reads nor says stale of what it may not have heard of yet", async () => {
+  const own = connect(replica.port);
+  const store = redisStore({ client: own });
+  const { key, token } = asking();
+  const calls = [
+    () => store.acquire(asking({ key, token })),
+    () => store.renew(key, token, 1000),
+    () => store.complete(key, token, RECORD, DAY_MS),
+    () => store.abandon(key, token),
+    () => store.read(key),
+  ];
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "store-unavailable" });
+  own.disconnect();
 });
 
 it("a stalled WAIT stalls neither renew nor read nor abandon", async () => {

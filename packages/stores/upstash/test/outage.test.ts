@@ -186,6 +186,7 @@ describe("a database that is full", () => {
     "ERR max request size exceeded. Limit: 1048576 bytes, Actual: 2000000 bytes",
     "ERR max single record size exceeded",
     "OOM command not allowed when used memory > 'maxmemory'.",
+    "MISCONF Errors writing to the AOF file: No space left on device",
   ])("is store-full: %s", async (error) => {
     const store = upstashStore({ client: database.connect() });
     database.rest.fail({ kind: "refuse", status: 400, body: JSON.stringify({ error }) });

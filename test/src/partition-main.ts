@@ -1,0 +1,15 @@
+/**
+ * Prints what a partition costs at T1 and at T2.
+ *
+ * node --conditions onceover-src --import tsx test/src/partition-main.ts [seconds]
+ */
+import { runPartition } from "./partition.js";
+import { describeFigures } from "./partition-report.js";
+
+const seconds = Number(process.argv[2] ?? 6);
+if (!(seconds > 0)) throw new TypeError(`seconds must be a positive number, got ${process.argv[2]}`);
+
+const T1 = await runPartition({ seconds });
+const T2 = await runPartition({ seconds, waitReplicas: 1 });
+console.log(describeFigures({ T1, T2 }));
+process.exitCode = T2.violations.length === 0 ? 0 : 1;
