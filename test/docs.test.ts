@@ -41,6 +41,29 @@ describe("README.md", () => {
   );
 });
 
+describe("docs/writing-a-store.md", () => {
+  const shown = [...read("docs/writing-a-store.md").matchAll(/<!-- (\S+), run by a test -->\n```ts\n([\s\S]*?)\n```/g)];
+  const files = ["examples/own-store.ts", "examples/own-store-record.ts"];
+
+  it("shows the store that its example is, and nothing else", () => {
+    expect(new Set(shown.map(([, path = ""]) => path))).toEqual(new Set(files));
+  });
+
+  it.each(shown.map(([, path = "", code = ""], index) => [index + 1, path, code] as const))(
+    "part %i is a run of lines of %s as it is tested",
+    (_, path, code) => {
+      expect(`\n${read(path)}`).toContain(`\n${code}\n`);
+    },
+  );
+
+  it("says sixty lines of what has about sixty, blank ones and comments not counted", () => {
+    const [, store = ""] = /\nexport function kvStore([\s\S]*?)\n}\n/.exec(read("examples/own-store.ts")) ?? [];
+    const lines = store.split("\n").filter((line) => !/^\s*(?:\/\*\*.*)?$/.test(line));
+    expect(lines.length).toBeGreaterThan(40);
+    expect(lines.length).toBeLessThanOrEqual(62);
+  });
+});
+
 const pages = ["docs", "examples", "bench", "packages"]
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((path) => `${folder}/${path}`))
   .concat(readdirSync(root))

@@ -1,12 +1,29 @@
 /** What the stores' own tests call them with, and what they make of the answers. */
 
-import type { AcquireRequest, Fingerprint, OwnerToken, StoreKey } from "@onceover/core";
+import type { AcquireRequest, Fingerprint, OwnerToken, ScopeDigest, Store, StoreKey } from "@onceover/core";
 
 let counter = 0;
 
 /** A key of the form that core makes, which no other call gives. */
 export function newKey(): StoreKey {
   return `k${++counter}-${crypto.randomUUID()}`.padEnd(43, "x").slice(0, 43) as StoreKey;
+}
+
+/** What the keys of the scope of a key begin with. */
+export function scopeOf(key: StoreKey): ScopeDigest {
+  return key.slice(0, 16) as ScopeDigest;
+}
+
+/** Deletes the records of a scope, page after page, and says how many there were. */
+export async function forgetAll(store: Store, scope: ScopeDigest): Promise<number> {
+  let forgotten = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await store.forgetScope(scope, cursor);
+    forgotten += page.forgotten;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return forgotten;
 }
 
 /** An owner token that no other call gives. */

@@ -6,7 +6,7 @@
 import type { Answer } from "./answer.js";
 import { sleep } from "./background.js";
 import { type Decision, decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
-import { OnceoverError } from "./error.js";
+import { codeOf, OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
 import type { Flight } from "./flight.js";
 import { giveBack } from "./give-back.js";
@@ -247,7 +247,7 @@ function acquireFailed<Request>(
 }
 
 function refusalOf(error: unknown): "store-full" | "record-unreadable" | "store-unavailable" {
-  const code = error instanceof OnceoverError ? error.code : undefined;
+  const code = codeOf(error);
   return code === "store-full" || code === "record-unreadable" ? code : "store-unavailable";
 }
 

@@ -25,3 +25,8 @@ export class OnceoverError extends Error {
     this.code = code;
   }
 }
+
+/** The code of an error, whoever's class it is of: a store built for `require` may have loaded another copy of this one. */
+export function codeOf(error: unknown): unknown {
+  return Object(error).code;
+}

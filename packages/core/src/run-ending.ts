@@ -1,6 +1,6 @@
 /** What becomes of a run when it ends: its record is stored, at once or late, or its key is given back. */
 
-import { OnceoverError } from "./error.js";
+import { codeOf } from "./error.js";
 import { keyDigest } from "./event.js";
 import { giveBack } from "./give-back.js";
 import { Latch } from "./latch.js";
@@ -155,7 +155,7 @@ export class RunEnding {
 type NotWritten = "failed" | "full" | "rolled-back";
 
 function whyNot(error: unknown): NotWritten {
-  const code = error instanceof OnceoverError ? error.code : undefined;
+  const code = codeOf(error);
   if (code === "rolled-back") return code;
   return code === "store-full" ? "full" : "failed";
 }

@@ -57,6 +57,12 @@ describe("a store that is down when a key arrives", () => {
     expect(runOf(await house.send()).once.attempt).toBe(2);
   });
 
+  it("is understood by the code of its error, of whichever copy of the class: a done key that cannot be read is not run past", async () => {
+    const house = await openHouse();
+    house.store.next("acquire", { error: Object.assign(new Error("newer"), { code: "record-unreadable" }) });
+    expect(problem(await house.send({}, RUN))).toMatchObject({ code: "record-unreadable" });
+  });
+
   it("with any other error is store-unavailable, and the key is given back", async () => {
     const house = await openHouse();
     house.store.next("acquire", { error: new Error("connection reset") });
