@@ -17,6 +17,7 @@ const COMMANDS = {
   "test:runtimes": (args) => ["scripts/runtimes.mjs", ...args],
   soak: (args) => [...SOURCE, "examples/storm/main.ts", "--keys", "20000", ...args],
   chaos: (args) => [...SOURCE, "test/chaos/main.ts", ...args],
+  partition: (args) => [...SOURCE, "test/src/partition-main.ts", ...args],
   bench: (args) => ["--no-flush-bytecode", ...SOURCE, "bench/src/main.ts", ...args],
   "bench:dedupe": (args) => [...SOURCE, "bench/src/dedupe/main.ts", ...args],
   build: (args) => ["scripts/build.mjs", ...args],

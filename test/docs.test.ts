@@ -64,6 +64,24 @@ describe("docs/writing-a-store.md", () => {
   });
 });
 
+describe("docs/guarantees.md", () => {
+  const page = read("docs/guarantees.md");
+  const proofs = [...page.matchAll(/^(\d+)\. `(\S+)`: "(.+)"$/gm)].map(([, number = "", path = "", rule = ""]) => ({
+    ...{ number, path, rule },
+  }));
+
+  it("names a test for each cell of store and fault, and no test that no cell needs", () => {
+    const [, table = ""] = /## Fault by fault, store by store([\s\S]*?)\n1\. /.exec(page) ?? [];
+    const cited = [...table.matchAll(/\((\d+(?:, \d+)*)\)/g)].flatMap(([, numbers = ""]) => numbers.split(", "));
+    expect(proofs.length).toBeGreaterThan(20);
+    expect(new Set(cited)).toEqual(new Set(proofs.map(({ number }) => number)));
+  });
+
+  it.each(proofs)("proof $number is a test of $path", ({ path, rule }) => {
+    expect(read(path)).toContain(rule);
+  });
+});
+
 const pages = ["docs", "examples", "bench", "packages"]
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((path) => `${folder}/${path}`))
   .concat(readdirSync(root))

@@ -1,7 +1,7 @@
 /**
  * Prints what a partition costs at T1 and at T2.
  *
- * node --conditions onceover-src --import tsx test/src/partition-main.ts [seconds]
+ * npm run partition -- [seconds]
  */
 import { runPartition } from "./partition.js";
 import { describeFigures } from "./partition-report.js";
