@@ -16,6 +16,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   "packages/adapters/fastify": ["@onceover/core", "@onceover/node", "fastify", "fastify-plugin", "node:*"],
   "packages/adapters/fetch": ["@onceover/core"],
   "packages/adapters/hono": ["@onceover/core", "@onceover/fetch", "hono"],
+  "packages/stores/durable-object": ["@onceover/core", "cloudflare:*"],
   "packages/stores/lmdb": ["@onceover/core", "lmdb", "node:*"],
   "packages/stores/postgres": ["@onceover/core", "pg"],
   "packages/stores/redis": ["@onceover/core", "ioredis", "node:*"],
@@ -23,7 +24,13 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What runs where there are Web APIs and nothing else. */
-const EDGE = ["packages/core", "packages/adapters/fetch", "packages/adapters/hono", "packages/stores/upstash"];
+const EDGE = [
+  "packages/core",
+  "packages/adapters/fetch",
+  "packages/adapters/hono",
+  "packages/stores/upstash",
+  "packages/stores/durable-object",
+];
 
 /**
  * Side doors of packages: source that is built into whoever imports it, and that nobody else can import. Whoever uses the
@@ -64,16 +71,19 @@ function importsOf(file: string): string[] {
 function packageOf(specifier: string): string {
   if (BUNDLED.includes(specifier)) return specifier;
   if (specifier.startsWith("node:") || builtinModules.includes(specifier)) return "node:*";
+  if (specifier.startsWith("cloudflare:")) return "cloudflare:*";
   return specifier
     .split("/")
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 }
 
+/** What a package imports of others; a second door of it may go through the first. */
 function outside(folder: string): string[] {
+  const own = String(manifestOf(folder).name);
   const specifiers = sources(folder)
     .flatMap(importsOf)
-    .filter((specifier) => !specifier.startsWith("."));
+    .filter((specifier) => !specifier.startsWith(".") && specifier !== own);
   return [...new Set(specifiers.map(packageOf))].sort();
 }
 
@@ -91,7 +101,7 @@ describe("the house", () => {
     const declared = Object.keys({ ...dependencies, ...peerDependencies }).filter(
       (name) => !name.startsWith("@types/"),
     );
-    const imported = outside(folder).filter((name) => name !== "node:*" && !BUNDLED.includes(name));
+    const imported = outside(folder).filter((name) => !name.endsWith(":*") && !BUNDLED.includes(name));
     expect(declared.sort()).toEqual(imported);
   });
 
@@ -133,6 +143,8 @@ describe("the house", () => {
       write: false,
       // Knows no built-ins: one that is imported cannot be resolved.
       platform: "neutral",
+      // What a Worker imports of its runtime.
+      external: ["cloudflare:*"],
       mainFields: ["main"],
       conditions: ["onceover-src"],
       logLevel: "silent",

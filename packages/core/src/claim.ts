@@ -246,9 +246,12 @@ function acquireFailed<Request>(
   return storeDown(mount, arrival, flight, code, token);
 }
 
-function refusalOf(error: unknown): "store-full" | "record-unreadable" | "store-unavailable" {
+const CERTAIN = ["store-full", "record-unreadable", "store-unfit"] as const;
+
+/** What is known for certain to have claimed nothing is no outage, and nothing to run past. */
+function refusalOf(error: unknown): (typeof CERTAIN)[number] | "store-unavailable" {
   const code = codeOf(error);
-  return code === "store-full" || code === "record-unreadable" ? code : "store-unavailable";
+  return CERTAIN.find((known) => known === code) ?? "store-unavailable";
 }
 
 /** A store that is down refuses the request, unless the route would rather run twice than not at all. */

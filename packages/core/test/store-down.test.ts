@@ -57,11 +57,14 @@ describe("a store that is down when a key arrives", () => {
     expect(runOf(await house.send()).once.attempt).toBe(2);
   });
 
-  it("is understood by the code of its error, of whichever copy of the class: a done key that cannot be read is not run past", async () => {
-    const house = await openHouse();
-    house.store.next("acquire", { error: Object.assign(new Error("newer"), { code: "record-unreadable" }) });
-    expect(problem(await house.send({}, RUN))).toMatchObject({ code: "record-unreadable" });
-  });
+  it.each(["record-unreadable", "store-full", "store-unfit"])(
+    "is understood by the code of its error, of whichever copy of the class: %s is not run past",
+    async (code) => {
+      const house = await openHouse();
+      house.store.next("acquire", { error: Object.assign(new Error("of another copy"), { code }) });
+      expect(problem(await house.send({}, RUN))).toMatchObject({ status: 503, code, executed: false });
+    },
+  );
 
   it("with any other error is store-unavailable, and the key is given back", async () => {
     const house = await openHouse();

@@ -1,0 +1,4 @@
+export { durableObjectStore } from "./durable-object-store.js";
+export type { RecordNamespace } from "./namespace.js";
+export { OnceoverRecord } from "./onceover-record.js";
+export type { DurableObjectStoreOptions } from "./options.js";

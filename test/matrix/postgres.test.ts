@@ -1,0 +1,4 @@
+import { postgresOpener } from "@onceover/test/server-openers";
+import { describeAdaptersOver } from "@onceover/test/store-matrix";
+
+describeAdaptersOver("Postgres", postgresOpener());

@@ -1,0 +1,29 @@
+/** Every adapter over one store. Memory, LMDB and a single Redis are in each adapter's own tests. */
+import { describeAdapter } from "@onceover/conformance";
+import { afterAll, vi } from "vitest";
+import { startExpress } from "../../packages/adapters/express/test/start-express.js";
+import { startFastify } from "../../packages/adapters/fastify/test/start-fastify.js";
+import { startFetch } from "../../packages/adapters/fetch/test/start-fetch.js";
+import { startHono } from "../../packages/adapters/hono/test/start-hono.js";
+import { startNode } from "../../packages/adapters/node/test/start-node.js";
+import type { StoreOpener } from "./store-openers.js";
+
+const ON_NODE = { bodyParser: true, sendFile: true, nodeResponse: true };
+
+const ADAPTERS = [
+  ["node:http", { start: startNode, capabilities: { ...ON_NODE, bodyParser: false, sendFile: false } }],
+  ["express", { start: startExpress, capabilities: ON_NODE }],
+  ["fastify", { start: startFastify, capabilities: ON_NODE }],
+  ["fetch", { start: startFetch, capabilities: { bodyParser: false, sendFile: false, nodeResponse: false } }],
+  ["hono", { start: startHono, capabilities: { bodyParser: true, sendFile: false, nodeResponse: false } }],
+] as const;
+
+/** Tries every adapter over the stores that `opener` opens, and ends it. */
+export function describeAdaptersOver(name: string, opener: StoreOpener): void {
+  // The server under fetch and Hono prints each answer that is cut off.
+  vi.spyOn(console, "error").mockImplementation(() => {});
+  afterAll(() => opener.end());
+  for (const [adapter, suite] of ADAPTERS) {
+    describeAdapter(`${adapter} over ${name}`, { ...suite, openStore: opener.openStore });
+  }
+}
