@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { chown, cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { type Child, startChild } from "./child.js";
-import { freePort } from "./free-port.js";
+import { launchOnFreePort } from "./free-port.js";
 
 const run = promisify(execFile);
 
@@ -16,6 +16,8 @@ export interface PostgresServer {
   readonly url: string;
   /** Of the running postmaster; changes with `restart()`. */
   readonly pid: number;
+  /** The folder that `smallDiskBytes` bounds. */
+  readonly smallDisk: string;
   /** SIGSTOP to every process of the server: connections stay open and nothing is answered. */
   pause(): Promise<void>;
   /** SIGCONT. */
@@ -34,6 +36,14 @@ export interface PostgresServer {
 export interface PostgresServerOptions {
   /** Settings on the command line, such as `{ fsync: "off" }`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** What the server is run by, such as `["env", "NAME=value"]`: it has to become the server. @default nothing */
+  readonly under?: readonly string[];
+  /**
+   * The size of a disk of its own at `smallDisk`, in bytes, for a tablespace to be full. It is empty again after each
+   * start, and needs Linux: it is a mount that only the server sees, made by root or in a user namespace.
+   * @default none
+   */
+  readonly smallDiskBytes?: number;
 }
 
 /** What Postgres 18 is meant to be as shipped, in little memory. */
@@ -44,20 +54,24 @@ const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 
 /** Starts a Postgres 18 from npm on a free port of 127.0.0.1 and settles when it accepts connections: some seconds. */
-export async function startPostgres({ settings = {} }: PostgresServerOptions = {}): Promise<PostgresServer> {
+export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+  const { settings = {}, under = [], smallDiskBytes } = options;
   const folder = await mkdtemp(join(tmpdir(), "onceover-postgres-"));
   if (isRoot) await chown(folder, NOBODY, NOBODY);
   const asNobody = { ...(isRoot && { uid: NOBODY, gid: NOBODY }), cwd: folder };
   const bin = await withinReach(await binaries(), folder, asNobody);
   const data = join(folder, "data");
+  const smallDisk = join(folder, "small-disk");
+  await mkdir(smallDisk);
   const identity = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"];
   await run(join(bin, "initdb"), ["-D", data, ...identity, "-N"], asNobody);
   const launch = (port: number) => {
-    const options = Object.entries({ ...DEFAULTS, ...settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    const args = ["-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", folder, ...options];
-    return launchAsNobody(join(bin, "postgres"), args, folder);
+    const given = Object.entries({ ...DEFAULTS, ...settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const args = ["-D", data, "-h", "127.0.0.1", "-p", String(port), "-k", folder, ...given];
+    const command = asNobodyWould([...under, join(bin, "postgres"), ...args]);
+    return start(smallDiskBytes === undefined ? command : withDisk(smallDisk, smallDiskBytes, command), folder);
   };
-  let { port, child } = await launchOnFreePort(launch);
+  let { port, child } = await launchOnFreePort(launch, "could not create any TCP/IP sockets");
   const everybody = async (signal: NodeJS.Signals) => {
     // So that it starts nobody whom the list has not.
     send(child.pid, "SIGSTOP");
@@ -82,6 +96,7 @@ export async function startPostgres({ settings = {} }: PostgresServerOptions = {
     get pid() {
       return child.pid;
     },
+    smallDisk,
     pause: () => everybody("SIGSTOP"),
     resume: () => everybody("SIGCONT"),
     kill,
@@ -99,25 +114,23 @@ export async function startPostgres({ settings = {} }: PostgresServerOptions = {
   };
 }
 
-function launchAsNobody(program: string, args: readonly string[], folder: string): Promise<Child> {
-  const options = { ready: READY, scratchFolder: folder };
-  if (!isRoot) return startChild(program, args, options);
-  const [user, group] = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`];
-  return startChild("setpriv", [user, group, "--clear-groups", program, ...args], options);
+function start([program = "", ...args]: readonly string[], folder: string): Promise<Child> {
+  return startChild(program, args, { ready: READY, scratchFolder: folder });
 }
 
-async function launchOnFreePort(
-  launch: (port: number) => Promise<Child>,
-): Promise<{ readonly port: number; child: Child }> {
-  for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
-    try {
-      return { port, child: await launch(port) };
-    } catch (error) {
-      const taken = error instanceof Error && error.message.includes("could not create any TCP/IP sockets");
-      if (!taken || attempt === 5) throw error;
-    }
-  }
+function asNobodyWould(command: readonly string[]): readonly string[] {
+  if (!isRoot) return command;
+  return ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", ...command];
+}
+
+/** Runs a command that has a disk of its own, which is gone with it; it has the process of the command. */
+function withDisk(folder: string, bytes: number, command: readonly string[]): readonly string[] {
+  const [user, group] = isRoot ? [NOBODY, NOBODY] : [process.getuid?.(), process.getgid?.()];
+  const alone = isRoot
+    ? ["--mount"]
+    : ["--user", "--mount", "--keep-caps", `--map-user=${user}`, `--map-group=${group}`];
+  const mount = `mount -t tmpfs -o size=${bytes},uid=${user},gid=${group},mode=700 tmpfs "$0" && exec "$@"`;
+  return ["unshare", ...alone, "sh", "-c", mount, folder, ...command];
 }
 
 /** The folder of initdb and postgres, complete: the package's own links are made by an install script, which npm may be told not to run. */

@@ -1,4 +1,3 @@
-import type { Begun, Store, Transaction } from "@onceover/core";
 import { expect } from "vitest";
 import {
   asking,
@@ -12,56 +11,18 @@ import {
   newKey,
   newToken,
   OTHER_PRINT,
-  type Run,
   type StoreCase,
-  type StoreHarness,
-  type TransactionEffects,
 } from "./store-harness.js";
-
-/** Longer than a case may take, so that it cannot pass by waiting. */
-const LONG_WAIT_MS = 300_000;
-const SHORT_WAIT_MS = 20;
-const RECORD = bytesOf("paid");
-
-/** A run inside a transaction. */
-interface OpenRun extends Run {
-  readonly transaction: Transaction;
-}
-
-/** Begins a run of a key that must be free. */
-async function open(store: Store, key = newKey(), token = newToken()): Promise<OpenRun> {
-  const { fence, attempt, transaction } = expectOutcome(await beginOf(store)(asking(key, token), 0), "acquired");
-  return { key, token, fence, attempt, transaction };
-}
-
-function beginOf({ begin }: Store): NonNullable<Store["begin"]> {
-  if (begin === undefined) throw new TypeError("begin must be there where capabilities.transactions is true");
-  return begin;
-}
-
-function effectsOf({ effects }: StoreHarness): TransactionEffects {
-  if (effects === undefined) throw new TypeError("effects must be given where capabilities.transactions is true");
-  return effects;
-}
-
-/** Begins again until the outcome is another one than running: a store waits for less than a caller may. */
-async function beginPatiently(store: Store, request: ReturnType<typeof asking>): Promise<Begun> {
-  for (;;) {
-    const found = await beginOf(store)(request, LONG_WAIT_MS);
-    if (found.outcome !== "running") return found;
-  }
-}
-
-/** Whether a call is still waiting once another handle was asked about something else, twice. */
-async function stillWaits(call: Promise<unknown>, store: Store): Promise<boolean> {
-  let isSettled = false;
-  const settle = () => {
-    isSettled = true;
-  };
-  call.then(settle, settle);
-  for (let asked = 0; asked < 2; asked++) await store.read(newKey());
-  return !isSettled;
-}
+import {
+  beginMeanwhile,
+  beginOf,
+  beginPatiently,
+  effectsOf,
+  LONG_WAIT_MS,
+  open,
+  RECORD,
+  SHORT_WAIT_MS,
+} from "./store-transactions.js";
 
 /** A run whose effects and record are one transaction. */
 export const TRANSACTION_CASES: readonly StoreCase[] = [
@@ -115,28 +76,22 @@ export const TRANSACTION_CASES: readonly StoreCase[] = [
   {
     rule: "a second begin() waits for the first one's end, and is then told done",
     needs: "begin",
-    async run({ store, second }) {
-      const other = await second();
-      const run = await open(store);
-      const waiting = beginPatiently(other, asking(run.key, newToken()));
-      expect(await stillWaits(waiting, store)).toBe(true);
-      await run.transaction.complete(RECORD, DAY_MS);
-      expect(expectOutcome(await waiting, "done").record).toEqual(RECORD);
+    async run(harness) {
+      const run = await open(harness.store);
+      const found = await beginMeanwhile(harness, run, () => run.transaction.complete(RECORD, DAY_MS));
+      expect(expectOutcome(found, "done").record).toEqual(RECORD);
     },
   },
   {
     rule: "a second begin() that waits acquires the key once the first one was abandoned",
     needs: "begin",
-    async run({ store, second }) {
-      const other = await second();
-      const run = await open(store);
-      const waiting = beginPatiently(other, asking(run.key, newToken()));
-      expect(await stillWaits(waiting, store)).toBe(true);
-      await run.transaction.abandon();
-      const { transaction, attempt } = expectOutcome(await waiting, "acquired");
+    async run(harness) {
+      const run = await open(harness.store);
+      const found = await beginMeanwhile(harness, run, () => run.transaction.abandon());
+      const { transaction, attempt } = expectOutcome(found, "acquired");
       expect(attempt).toBe(1);
       await transaction.complete(RECORD, DAY_MS);
-      await expectDone(store, run.key, RECORD);
+      await expectDone(harness.store, run.key, RECORD);
     },
   },
   {

@@ -19,6 +19,28 @@ export function storeError(error: unknown, secrets: readonly unknown[] = []): On
   return new OnceoverError("store-unavailable", `Postgres failed: ${cause.message}${hint}`, { cause });
 }
 
+/** A transaction came to nothing, for certain; `why` goes on after "rolled back: ". */
+export function rolledBack(why: string, error?: unknown, secrets?: readonly unknown[]): OnceoverError {
+  const message = `the transaction was rolled back: ${why}`;
+  if (error === undefined) return new OnceoverError("rolled-back", message);
+  const cause = redacted(error, secrets ?? []);
+  return new OnceoverError("rolled-back", `${message}: ${cause.message}`, { cause });
+}
+
+/** The code that the server gave an error; nothing where the connection was lost, or the deadline passed. */
+export function serverCode(error: unknown): string | undefined {
+  const code: unknown = error instanceof Error ? Reflect.get(error, "code") : undefined;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** The codes with which Postgres says that another transaction was faster (serialization_failure, deadlock_detected): trying again shows what it has done. */
+const OUTRUN = new Set(["40001", "40P01"]);
+
+/** Whether a statement was rolled back because another transaction was faster. */
+export function wasOutrun(error: unknown): boolean {
+  return OUTRUN.has(serverCode(error) ?? "");
+}
+
 /** A record exists that these statements cannot read; none of them touched it. */
 export function unreadable(): OnceoverError {
   const message = "Postgres holds a record that this version of onceover cannot read; nothing was written";

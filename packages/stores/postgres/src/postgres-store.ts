@@ -1,9 +1,11 @@
 import type { Acquired, AcquireRequest, Store } from "@onceover/core";
+import { type BeginContext, begin } from "./begin.js";
 import { withinDeadline } from "./deadline.js";
-import { late } from "./errors.js";
+import { late, storeError } from "./errors.js";
+import { fateOf } from "./fate.js";
 import { createListener } from "./listener.js";
 import { checkOptions, type PostgresStoreOptions } from "./options.js";
-import { decodeAcquire, decodeFound, decodePage, decodeWritten } from "./reply.js";
+import { decodeAcquire, decodeForgotten, decodeFound, decodePage, decodeWritten } from "./reply.js";
 import { poolSender, type Row, type Statement } from "./send.js";
 import { serverClock } from "./server-clock.js";
 import { SETTINGS } from "./sql/settings.js";
@@ -12,10 +14,12 @@ import { startSweeper } from "./sweeper.js";
 import { findingsOf } from "./verify.js";
 
 const PAGE_RECORDS = 100;
+const PAGE_FORGOTTEN = 500;
 
 /**
- * Keeps idempotency records in Postgres, each in one row and each verb one statement: tier T3. `migrate` makes the table.
- * The pool stays the caller's. Calls reject with `OnceoverError`: `store-unavailable`, `store-full` or `record-unreadable`.
+ * Keeps idempotency records in Postgres, each in one row and each verb one statement: tier T3, and T4 on mounts with
+ * `transactional: true`. `migrate` makes the table. The pool stays the caller's. Calls reject with `OnceoverError`:
+ * `store-unavailable`, `store-full`, `record-unreadable`, or `rolled-back` where a transaction completes.
  *
  * @throws TypeError where an option breaks its rule
  */
@@ -47,15 +51,33 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     }
   }
 
+  const transactions: BeginContext = {
+    pool,
+    deadline,
+    acquire: (request, endMs, lockTimeout) => ({
+      text: sql.acquireWithin,
+      values: [...acquireValues(request, clock.at(endMs)), lockTimeout],
+    }),
+    learn: (row, sentMs) => clock.learn(Number(row?.server_ms), sentMs),
+    transaction: ({ key, token }) => ({
+      deadline,
+      complete: (record, retentionMs) => ({
+        text: sql.completeWithin,
+        values: [key, schema, token, retentionMs, bufferOf(record)],
+      }),
+      fate: (xid) => fateOf(send, { xid, key, token, settled: sql.settled }, deadline()),
+    }),
+  };
+
   return {
     name: "postgres",
     acquire,
+    begin: (request, waitMs) => begin(transactions, request, waitMs),
     async renew(key, token, leaseMs) {
       return decodeWritten(await ask(sql.renew, key, token, leaseMs));
     },
     async complete(key, token, record, retentionMs) {
-      const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
-      return decodeWritten(await ask(sql.complete, key, schema, token, retentionMs, bytes));
+      return decodeWritten(await ask(sql.complete, key, schema, token, retentionMs, bufferOf(record)));
     },
     async abandon(key, token) {
       return decodeWritten(await ask(sql.abandon, key, schema, token));
@@ -66,8 +88,12 @@ export function postgresStore(options: PostgresStoreOptions): Store {
     async forget(key) {
       return decodeWritten(await ask(sql.forget, key, schema)) === "ok" ? "ok" : "none";
     },
+    async forgetScope(scope, cursor = "") {
+      checkCursor("forgetScope", cursor);
+      return decodeForgotten(await ask(sql.forgetScope, scope, schema, cursor, PAGE_FORGOTTEN), PAGE_FORGOTTEN);
+    },
     async unknowns(cursor = "") {
-      checkCursor(cursor);
+      checkCursor("unknowns", cursor);
       const { rows } = await send({ text: sql.unknowns, values: [cursor, PAGE_RECORDS] }, deadline());
       return decodePage(rows, PAGE_RECORDS);
     },
@@ -80,7 +106,7 @@ export function postgresStore(options: PostgresStoreOptions): Store {
         return leave;
       } catch (error) {
         leave();
-        throw error;
+        throw storeError(error);
       }
     },
     async verify() {
@@ -102,7 +128,11 @@ function acquireValues(request: AcquireRequest, notAfter: string): Statement["va
   return [key, token, fingerprint, leaseMs, retentionMs, wanted, notAfter];
 }
 
-function checkCursor(cursor: string): void {
+function bufferOf(record: Uint8Array): Buffer {
+  return Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+}
+
+function checkCursor(verb: string, cursor: string): void {
   if (cursor === "" || /^[0-9A-Za-z_-]{1,64}$/.test(cursor)) return;
-  throw new TypeError(`cursor must be one that unknowns() gave, got ${JSON.stringify(cursor)}`);
+  throw new TypeError(`cursor must be one that ${verb}() gave, got ${JSON.stringify(cursor)}`);
 }

@@ -1,6 +1,7 @@
 import {
   type Acquired,
   type Fingerprint,
+  type ForgottenPage,
   type Found,
   OnceoverError,
   type StoreKey,
@@ -32,6 +33,13 @@ export function decodeWritten(row: Row | undefined): Written {
   if (row?.unreadable === "true") throw unreadable();
   if (row?.written === "false") return "stale";
   throw unexpected();
+}
+
+/** Reads how much of a scope was deleted; `full` is how many records a batch has that may not be the last. */
+export function decodeForgotten(row: Row | undefined, full: number): ForgottenPage {
+  const forgotten = Number(row?.forgotten ?? Number.NaN);
+  if (!Number.isSafeInteger(forgotten)) throw unexpected();
+  return forgotten < full || !row?.last ? { forgotten } : { forgotten, cursor: row.last };
 }
 
 /** Reads one page of unknown outcomes; `full` is how many rows a page has that is not the last. */

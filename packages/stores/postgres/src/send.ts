@@ -1,5 +1,7 @@
-import type { Pool, PoolClient } from "pg";
-import { late, storeError } from "./errors.js";
+import type { Pool, PoolClient, QueryResult } from "pg";
+import { borrow, giveBack } from "./borrow.js";
+import { withinDeadline } from "./deadline.js";
+import { late, storeError, wasOutrun } from "./errors.js";
 
 /** One statement and its parameters. */
 export interface Statement {
@@ -20,60 +22,50 @@ export interface Reply {
   readonly sentMs: number;
 }
 
-/** Every column is text already; in the client's binary mode it comes as the bytes of that text. */
-const asText = { getTypeParser: () => (value: string | Buffer) => String(value) };
-
 /**
  * Sends each statement over a connection of the pool: unprepared, outside any transaction, in one round trip.
  *
  * At the deadline the connection is destroyed, because nothing tells when, if ever, it could be used again: a server
- * that hangs must not keep the pool's last connections. A connection that the pool hands out too late is given back
- * unused, so that nothing reaches the server for a caller who has gone.
+ * that hangs must not keep the pool's last connections.
  */
 export function poolSender(pool: Pool): Send {
-  return ({ text, values }, endMs) =>
-    new Promise((resolve, reject) => {
-      let client: PoolClient | undefined;
-      let isOver = false;
-
-      function end(broken: boolean): boolean {
-        if (isOver) return false;
-        isOver = true;
-        clearTimeout(timer);
-        if (client) giveBack(client, broken);
-        return true;
-      }
-
-      // Answers that arrived while the event loop was held up are read before the deadline strikes.
-      const strike = () => setImmediate(() => end(true) && reject(late()));
-      const timer = setTimeout(strike, Math.max(0, endMs - performance.now()));
-
-      async function work(): Promise<Reply> {
-        const connected = await pool.connect();
-        connected.on("error", ignore);
-        if (isOver) {
-          giveBack(connected, false);
-          throw late();
-        }
-        client = connected;
-        const sentMs = performance.now();
-        // If we die here, the statement commits or it does not; the caller's token tells which, when it asks again.
-        const { rows } = await connected.query<Row>({ text, values: [...values], types: asText } as never);
-        return { rows, sentMs };
-      }
-
-      work().then(
-        (reply) => end(false) && resolve(reply),
-        (error: unknown) => end(true) && reject(storeError(error, values)),
-      );
-    });
+  return async (statement, endMs) => {
+    for (;;) {
+      const reply = await sendOnce(pool, statement, endMs);
+      if (reply !== undefined) return reply;
+      if (performance.now() >= endMs) throw late();
+    }
+  };
 }
 
-/** A connection that is lost says so to the call that uses it, and once more to whoever listens; nobody would be fatal. */
-function ignore(): void {}
+/** `undefined` says that another statement was faster, as can be where the isolation is above read committed: nothing was written. */
+async function sendOnce(pool: Pool, statement: Statement, endMs: number): Promise<Reply | undefined> {
+  const client = await borrow(pool, endMs);
+  try {
+    const sentMs = performance.now();
+    // If we die here, the statement commits or it does not; the caller's token tells which, when it asks again.
+    const { rows } = await sendOver(client, statement, endMs);
+    giveBack(client, "sound");
+    return { rows, sentMs };
+  } catch (error) {
+    const isOutrun = wasOutrun(error);
+    giveBack(client, isOutrun ? "sound" : "broken");
+    if (isOutrun) return undefined;
+    throw storeError(error, statement.values);
+  }
+}
 
-function giveBack(client: PoolClient, broken: boolean): void {
-  // A broken one may still have something to say.
-  if (!broken) client.off("error", ignore);
-  client.release(broken);
+/** Every column is text already; in the client's binary mode it comes as the bytes of that text. */
+const asText = { getTypeParser: () => (value: string | Buffer) => String(value) };
+
+/**
+ * Sends a statement over a connection. Rejects at `endMs` as store-unavailable, with what the client rejects with
+ * otherwise; what becomes of the connection is the caller's affair.
+ */
+export function sendOver(
+  client: PoolClient,
+  { text, values }: Statement,
+  endMs: number,
+): Promise<Pick<QueryResult<Row>, "rows" | "command">> {
+  return withinDeadline(endMs, client.query<Row>({ text, values: [...values], types: asText } as never));
 }

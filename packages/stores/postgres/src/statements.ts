@@ -1,10 +1,12 @@
 import { abandon } from "./sql/abandon.js";
-import { acquire } from "./sql/acquire.js";
-import { complete } from "./sql/complete.js";
+import { acquire, acquireWithin } from "./sql/acquire.js";
+import { complete, completeWithin } from "./sql/complete.js";
 import { forget } from "./sql/forget.js";
+import { forgetScope } from "./sql/forget-scope.js";
 import { read } from "./sql/read.js";
 import { renew } from "./sql/renew.js";
 import { sweep } from "./sql/sweep.js";
+import { settled } from "./sql/transaction.js";
 import { unknowns } from "./sql/unknowns.js";
 import { watch } from "./sql/watch.js";
 
@@ -16,11 +18,15 @@ export function statementsFor(schema: string) {
   const table = `"${schema}".records`;
   return {
     acquire: acquire(table),
+    acquireWithin: acquireWithin(table),
     renew: renew(table),
     complete: complete(table),
+    completeWithin: completeWithin(table),
+    settled: settled(table),
     abandon: abandon(table),
     read: read(table),
     forget: forget(table),
+    forgetScope: forgetScope(table),
     watch: watch(table),
     unknowns: unknowns(table),
     sweep: sweep(table),

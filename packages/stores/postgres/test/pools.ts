@@ -1,6 +1,6 @@
 import pg, { type Pool, type PoolConfig } from "pg";
 
-export { asking, count, newKey, newToken, outcomeOf } from "@onceover/test/store-calls";
+export { asking, count, newKey, newToken, outcomeOf, scopeOf } from "@onceover/test/store-calls";
 
 /** A pool whose lost connections are the test's intention. */
 export function connect(url: string, options: PoolConfig = {}): Pool {

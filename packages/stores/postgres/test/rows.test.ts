@@ -1,10 +1,11 @@
 import type { OwnerToken, Store, StoreKey } from "@onceover/core";
 import { type PostgresServer, startPostgres } from "@onceover/test/postgres-server";
-import pg, { type Pool } from "pg";
+import type { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { migrate, postgresStore } from "../src/index.js";
 import { startSweeper } from "../src/sweeper.js";
-import { asking, connect, newKey, newToken } from "./pools.js";
+import { counting } from "./counting-client.js";
+import { asking, connect, newKey, newToken, scopeOf } from "./pools.js";
 
 const DAY_MS = 86_400_000;
 const RECORD = new TextEncoder().encode("the answer");
@@ -61,15 +62,17 @@ describe("the row, golden", () => {
 
 describe("a row of another version", () => {
   it.each(["running", "done", "abandoned", "state-to-come"])(
-    "%s, live or expired, is unreadable to every verb, swept by none, and left as it is",
+    "%s, live or expired, is unreadable to every verb, swept by none, and left as it is until it is forgotten",
     async (state) => {
       for (const expires of ["1 day", "-1 day"]) {
         const { key, token } = asking();
-        await pool.query(
-          `INSERT INTO onceover.records
-            VALUES ($1, 2, $2, $3, 1, 1, 't1:request', now() - interval '1 hour', now() + $4::interval, true)`,
-          [key, state, token, expires],
-        );
+        const insert = () =>
+          pool.query(
+            `INSERT INTO onceover.records
+              VALUES ($1, 2, $2, $3, 1, 1, 't1:request', now() - interval '1 hour', now() + $4::interval, true)`,
+            [key, state, token, expires],
+          );
+        await insert();
         const before = await rowOf(key);
         const calls = [
           () => store.acquire(asking({ key, token, takeOver: true })),
@@ -78,14 +81,17 @@ describe("a row of another version", () => {
           () => store.complete(key, token, RECORD, DAY_MS),
           () => store.abandon(key, token),
           () => store.read(key),
-          () => store.forget(key),
           () => store.watch?.(key, () => undefined) ?? Promise.resolve(),
         ];
         for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "record-unreadable" });
         await sweepOnce();
         expect(await rowOf(key)).toEqual(before);
         if (state === "running") await expect(store.unknowns()).rejects.toMatchObject({ code: "record-unreadable" });
-        await pool.query("DELETE FROM onceover.records WHERE key = $1", [key]);
+        expect(await store.forget(key)).toBe("ok");
+        expect(await rowOf(key)).toBeUndefined();
+        await insert();
+        expect(await store.forgetScope(scopeOf(key))).toEqual({ forgotten: 1 });
+        expect(await rowOf(key)).toBeUndefined();
       }
     },
   );
@@ -108,20 +114,6 @@ async function sweepOnce(): Promise<void> {
   }
 }
 
-/** A client that notes the name of each statement it sends, and whether it was prepared under a name. */
-function counting(sent: string[]): new () => pg.Client {
-  return class extends pg.Client {
-    // Of all the ways to call it, the package uses one.
-    override query(...args: unknown[]): never {
-      const [first] = args as [string | { readonly text: string; readonly name?: string }];
-      const text = typeof first === "string" ? first : first.text;
-      sent.push(/^-- onceover (\w+)/.exec(text)?.[1] ?? text);
-      if (typeof first !== "string" && first.name !== undefined) sent.push(`named ${first.name}`);
-      return (super.query as (...all: unknown[]) => never)(...args);
-    }
-  };
-}
-
 describe("statements", () => {
   it("each verb is one, unnamed, outside any transaction: first run 2, replay 1", async () => {
     const sent: string[] = [];
@@ -139,6 +131,7 @@ describe("statements", () => {
     expect(await taking(counted.read(key))).toEqual(["read"]);
     expect(await taking(counted.unknowns())).toEqual(["unknowns"]);
     expect(await taking(counted.forget(key))).toEqual(["forget"]);
+    expect(await taking(counted.forgetScope(scopeOf(key)))).toEqual(["forgetScope"]);
     expect(await taking(counted.abandon(key, token))).toEqual(["abandon"]);
     expect(await taking(counted.verify())).toEqual(["settings"]);
     await counted.close();
@@ -208,6 +201,7 @@ describe("statements", () => {
     await indexed.acquire(asking({ key }));
     await indexed.read(key);
     await indexed.forget(key);
+    await indexed.forgetScope(scopeOf(key));
     await indexed.unknowns();
     await own.query("SELECT pg_stat_force_next_flush()");
     await indexed.close();
@@ -216,8 +210,12 @@ describe("statements", () => {
     await pool.query("DELETE FROM onceover.records WHERE token = 't'");
   });
 
-  it("unknowns() refuses a cursor that it did not give", async () => {
-    await expect(store.unknowns("'; DROP TABLE onceover.records; --")).rejects.toThrow(TypeError);
+  it("unknowns() and forgetScope() refuse a cursor that they did not give", async () => {
+    const cursor = "'; DROP TABLE onceover.records; --";
+    await expect(store.unknowns(cursor)).rejects.toThrow("cursor must be one that unknowns() gave");
+    await expect(store.forgetScope(scopeOf(newKey()), cursor)).rejects.toThrow(
+      new TypeError(`cursor must be one that forgetScope() gave, got ${JSON.stringify(cursor)}`),
+    );
   });
 });
 

@@ -30,14 +30,28 @@ function inTime(now: string): string {
  *
  * `verdict` is what becomes of a row that was met: `own` (the run goes on), `new` (another run) or `kept`.
  */
-export const acquire = (table: string) => `-- onceover acquire
+export const acquire = (table: string) => statement(table, "acquire");
+
+/**
+ * The same inside a transaction that stays open. The claim may have waited for another transaction under a `lock_timeout` of
+ * ours; what follows is the application's, and is given back its own. The column is computed once the row is claimed.
+ */
+export const acquireWithin = (table: string) =>
+  statement(
+    table,
+    "acquireWithin",
+    "\n-- $8 the lock_timeout to go on with",
+    ",\n  set_config('lock_timeout', $8::text, true) AS lock_timeout",
+  );
+
+const statement = (table: string, name: string, parameter = "", column = "") => `-- onceover ${name}
 -- $1 key
 -- $2 token
 -- $3 fingerprint
 -- $4 leaseMs
 -- $5 retentionMs
 -- $6 take over an unknown record: '' not, 'any', or the fence it must have
--- $7 the server's time in ms after which nothing is claimed any more, because nobody waits for the reply; '' never
+-- $7 the server's time in ms after which nothing is claimed any more, because nobody waits for the reply; '' never${parameter}
 -- answers one row: outcome acquired | running | done | unknown | late (nothing was claimed: ask again) | unreadable,
 --   the record's fields, and server_ms, when this statement arrived
 WITH seen AS MATERIALIZED (
@@ -84,7 +98,7 @@ SELECT
     ELSE 'unknown'
   END AS outcome,
   ${fields("found")},
-  ${epochMs("statement_timestamp()")}::text AS server_ms
+  ${epochMs("statement_timestamp()")}::text AS server_ms${column}
 FROM (SELECT) AS always
 LEFT JOIN (SELECT * FROM claimed UNION ALL SELECT * FROM held) AS found ON true
 `;
