@@ -203,18 +203,23 @@ it(
 );
 
 it(
-  "Sentinel with waitReplicas: 1 of two: the same, and afterwards another process replays every answer",
+  "Sentinel with waitReplicas: 2 of two: the same once there are two again, and another process replays every answer",
   async () => {
     const sentinel = await startSentinel({ replicas: 2, args: ["--appendonly", "yes"] });
     closing.push(sentinel.stop);
-    const store = redisStore({ client: sentinelClient(sentinel), timeoutMs: TIMEOUT_MS, waitReplicas: 1 });
+    const store = redisStore({ client: sentinelClient(sentinel), timeoutMs: TIMEOUT_MS, waitReplicas: 2 });
     closing.push(() => store.close());
     const first = await sentinel.master();
-    const { payments, answers } = await expectOneEffectEach(store, () => first.kill());
-    expect((await sentinel.master()).port).not.toBe(first.port);
+    // Until the dead one is replaced nothing is confirmed by two, and every new key is refused.
+    const replace = async () => {
+      await first.kill();
+      await until("another master", async () => (await sentinel.master()).port !== first.port);
+      await sentinel.addReplica();
+    };
+    const { payments, answers } = await expectOneEffectEach(store, replace);
 
-    // A process that starts verifies the store anew, and is refused while no replica follows the next master.
-    await until("the other replica follows", async () => (await store.verify()).tier === "T2");
+    // A process that starts verifies the store anew.
+    await until("both replicas follow", async () => (await store.verify()).tier === "T2");
     const other = await payments.start(store);
     for (const [key, text] of answers) {
       expect(await sendOnceRecorded(other.url, key)).toMatchObject({ status: 201, isReplay: true, text });

@@ -15,6 +15,8 @@ export interface RedisSentinels {
   readonly nodes: readonly RedisServer[];
   /** The data node that the sentinels call master now. */
   master(): Promise<RedisServer>;
+  /** Gives the master there is now another replica, as an operator would after a fail-over; settles when it follows. */
+  addReplica(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   const nodes = [master, ...(await Promise.all(Array.from({ length: replicas }, () => startRedis({ args: follow }))))];
   await until("every replica follows", async () => (await having(nodes, "master_link_status:up")).length === replicas);
   const watch = await startWatch({ port: master.port, replicas, downAfterMs });
+  const followers = async () => (await having(nodes, "master_link_status:up")).length;
   return {
     name: watch.name,
     sentinels: watch.sentinels,
@@ -47,6 +50,11 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
       const node = nodes.find((candidate) => candidate.port === port);
       if (node === undefined) throw new Error(`the sentinels name an unknown master at port ${port}`);
       return node;
+    },
+    async addReplica() {
+      const before = await followers();
+      nodes.push(await startRedis({ args: ["--replicaof", "127.0.0.1", String(await watch.masterPort()), ...args] }));
+      await until("the new replica follows", async () => (await followers()) > before);
     },
     async stop() {
       await Promise.all([watch.stop(), ...nodes.map((node) => node.stop())]);

@@ -84,6 +84,13 @@ function waitFindings({ name, appendOnly, replicas }: Server, waitReplicas: numb
       mend: "add replicas or ask for fewer",
     });
   }
+  if (replicas > waitReplicas) {
+    findings.push({
+      setting: "waitReplicas",
+      problem: `${name} has ${replicas} replicas online, and ${waitReplicas} must confirm each write: a fail-over may promote one that did not`,
+      mend: `waitReplicas: ${replicas}`,
+    });
+  }
   return findings;
 }
 

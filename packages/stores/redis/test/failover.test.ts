@@ -66,13 +66,16 @@ describe("Sentinel: the master is killed while acquires run", () => {
     await sentinel.stop();
   });
 
-  it("with waitReplicas: 1 of two replicas, every key that was acquired is still owned after the fail-over", async () => {
+  it("with waitReplicas: 2 of two replicas, every key that was acquired is still owned after the fail-over", async () => {
     const sentinel = await startSentinel({ replicas: 2 });
     const client = sentinelClient(sentinel);
-    const store = redisStore({ client, timeoutMs: DEADLINE_MS, waitReplicas: 1 });
+    const store = redisStore({ client, timeoutMs: DEADLINE_MS, waitReplicas: 2 });
     await expect.poll(() => outcomeOf(store.acquire(asking()))).toBe("acquired");
-    const observed = await acquireDuring(store, async () => sentinel.nodes[0]?.kill());
+    const [first] = sentinel.nodes;
+    const observed = await acquireDuring(store, async () => first?.kill());
     expectEachInTime(observed);
+    await expect.poll(async () => (await sentinel.master()).port, { timeout: 20_000 }).not.toBe(first?.port);
+    await sentinel.addReplica();
     await expect.poll(() => outcomeOf(store.acquire(asking())), { timeout: 20_000 }).toBe("acquired");
     const acquired = observed.filter(({ outcome }) => outcome === "acquired");
     const again = await Promise.all(acquired.map(({ request: { key } }) => outcomeOf(store.acquire(asking({ key })))));

@@ -112,6 +112,18 @@ describe("verify with waitReplicas", () => {
   });
 });
 
+it("refuses waitReplicas below the replicas online: one that has not confirmed may be promoted", async () => {
+  const { master } = await startPair(AOF);
+  const more = await startRedis({ args: ["--replicaof", "127.0.0.1", String(master.port), ...AOF] });
+  ends.push(() => more.stop());
+  const settings = async (waitReplicas: number) => {
+    const { tier, findings } = await open(master, waitReplicas).verify();
+    return [tier, ...findings.map(({ setting, mend }) => `${setting}: ${mend}`)];
+  };
+  await expect.poll(() => settings(2), { timeout: 20_000 }).toEqual(["T2"]);
+  expect(await settings(1)).toEqual(["T1", "waitReplicas: waitReplicas: 2"]);
+});
+
 it("verify on a Cluster examines every master and names the one to mend", async () => {
   const cluster = await startRedisCluster();
   ends.push(() => cluster.stop());
