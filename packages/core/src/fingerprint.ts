@@ -42,7 +42,8 @@ export function fingerprintOf<Request>(
     if (canonical === undefined) return REFUSED_BODY.consumed;
     const chosen = rule === "request" ? canonical : only(rule.fields, canonical);
     return after(digestable(chosen, sha256), (text) => {
-      const said = [facts.method, facts.target, media.essence, chosen.form, text].map(lengthPrefixed).join("");
+      const line = lengthPrefixed(facts.method) + lengthPrefixed(facts.target) + lengthPrefixed(media.essence);
+      const said = line + lengthPrefixed(chosen.form) + lengthPrefixed(text);
       return after(sha256(said), (digest) => made(`${rule === "request" ? "req1" : "fld1"}:${digest}`));
     });
   });
