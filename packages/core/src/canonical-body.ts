@@ -62,7 +62,7 @@ type Readable = Extract<BodyFacts, { outcome: "bytes" | "parsed" }>;
  * canonical form, such as a BigInt or a class of files.
  */
 export function canonicalBody(body: Readable, media: MediaType): CanonicalBody | undefined {
-  return body.outcome === "parsed" ? canonicalValue(body.value, media) : canonicalBytes(body.bytes, media);
+  return body.outcome === "parsed" ? canonicalValue(body.value, media) : canonicalBytes(body.bytes, media, body.json);
 }
 
 function canonicalValue(value: unknown, media: MediaType): CanonicalBody | undefined {
@@ -73,10 +73,10 @@ function canonicalValue(value: unknown, media: MediaType): CanonicalBody | undef
   return media.essence.startsWith("multipart/") ? undefined : json(value);
 }
 
-function canonicalBytes(bytes: Uint8Array, { essence, charset, boundary }: MediaType): CanonicalBody {
+function canonicalBytes(bytes: Uint8Array, { essence, charset, boundary }: MediaType, value?: unknown): CanonicalBody {
   if (bytes.length === 0) return { form: "none", text: "" };
   const asItIs: CanonicalBody = { form: "bytes", bytes };
-  if (isJson(essence)) return jsonText(decode(bytes, charset)) ?? asItIs;
+  if (isJson(essence)) return (value === undefined ? jsonText(decode(bytes, charset)) : json(value)) ?? asItIs;
   if (essence === "application/x-www-form-urlencoded") return formText(decode(bytes, charset)) ?? asItIs;
   if (essence.startsWith("multipart/") && isBoundary(boundary)) return multipart(bytes, boundary) ?? asItIs;
   if (essence.startsWith("text/") && charset !== "") return recoded(bytes, charset) ?? asItIs;

@@ -3,8 +3,8 @@ export type HeaderLine = readonly [name: string, value: string];
 
 /** A body as far as it can still be had when the adapter asks for it. */
 export type BodyFacts =
-  /** The bytes as they came over the wire, `Content-Encoding` undone. */
-  | { readonly outcome: "bytes"; readonly bytes: Uint8Array }
+  /** The bytes as they came over the wire, `Content-Encoding` undone; `json` is what is in them, where it was parsed already. */
+  | { readonly outcome: "bytes"; readonly bytes: Uint8Array; readonly json?: unknown }
   /** A body parser ran before us; this is what it made. */
   | { readonly outcome: "parsed"; readonly value: unknown }
   /** Longer than `maxBodyBytes`, before or after decoding. */

@@ -1,14 +1,6 @@
 import type { BodyFacts } from "@onceover/core";
 import { joined } from "./answer.js";
 
-/** A request's body, which can be read only once, for core to look at and for the handler to read after it. */
-export interface TakenBody {
-  /** Reads it, for `RequestFacts.body`. */
-  read(maxBodyBytes: number): Promise<BodyFacts>;
-  /** The bytes as they came, once `read` has them; `undefined` where the request still holds its body itself. */
-  bytes: Uint8Array<ArrayBuffer> | undefined;
-}
-
 /** The content encodings that are undone; with any other, the bytes are compared as they came. */
 const FORMATS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
   ["gzip", "gzip"],
@@ -16,25 +8,62 @@ const FORMATS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
   ["deflate", "deflate"],
 ]);
 
-/**
- * Takes the body of a request. `kept` gives the bytes of one that was read before us, where whoever read it has kept
- * them.
- */
-export function takeBody(request: Request, kept?: () => Promise<BodyFacts> | undefined): TakenBody {
-  const taken: TakenBody = {
-    bytes: undefined,
-    async read(maxBodyBytes) {
-      const whole = request.bodyUsed
-        ? ((await kept?.()) ?? { outcome: "consumed" as const })
-        : await collect(request, maxBodyBytes);
-      if (whole.outcome !== "bytes") return whole;
-      if (whole.bytes.length > maxBodyBytes) return { outcome: "too-large" };
-      taken.bytes = joined([whole.bytes]);
-      const encoding = request.headers.get("content-encoding");
-      return encoding === null ? whole : decoded(taken.bytes, encoding, maxBodyBytes);
-    },
-  };
-  return taken;
+/** JSON that a handler reads as it is read here: in UTF-8. */
+const JSON_TYPE = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;
+
+const utf8 = new TextDecoder();
+
+/** A request's body, which can be read only once, for core to look at and for the handler to read after it. */
+export class TakenBody {
+  /** The bytes as they came, once `read` has them; `undefined` where the request still holds its body itself. */
+  bytes: Uint8Array<ArrayBuffer> | undefined;
+  readonly #request: Request;
+  readonly #kept: (() => Promise<BodyFacts> | undefined) | undefined;
+  #text: string | undefined;
+  #value: unknown;
+
+  /** `kept` gives the bytes of a body that was read before us, where whoever read it has kept them. */
+  constructor(request: Request, kept?: () => Promise<BodyFacts> | undefined) {
+    this.#request = request;
+    this.#kept = kept;
+  }
+
+  /** Reads it, for `RequestFacts.body`. */
+  async read(maxBodyBytes: number): Promise<BodyFacts> {
+    const request = this.#request;
+    const whole = request.bodyUsed
+      ? ((await this.#kept?.()) ?? { outcome: "consumed" as const })
+      : await collect(request, maxBodyBytes);
+    if (whole.outcome !== "bytes") return whole;
+    if (whole.bytes.length > maxBodyBytes) return { outcome: "too-large" };
+    this.bytes = joined([whole.bytes]);
+    const encoding = request.headers.get("content-encoding");
+    if (encoding !== null) return decoded(this.bytes, encoding, maxBodyBytes);
+    return JSON_TYPE.test(request.headers.get("content-type") ?? "") ? this.#parsed(whole) : whole;
+  }
+
+  /** What was parsed for the fingerprint need not be parsed once more for the handler. */
+  #parsed(whole: Extract<BodyFacts, { outcome: "bytes" }>): BodyFacts {
+    try {
+      this.#value = this.json();
+      return { ...whole, json: this.#value };
+    } catch {
+      return whole;
+    }
+  }
+
+  /** The bytes as a text. */
+  text(): string {
+    this.#text ??= utf8.decode(this.bytes);
+    return this.#text;
+  }
+
+  /** What the text says; made anew each time, since whoever has it may change it. */
+  json(): unknown {
+    const value = this.#value ?? JSON.parse(this.text());
+    this.#value = undefined;
+    return value;
+  }
 }
 
 async function collect(request: Request, maxBodyBytes: number): Promise<BodyFacts> {

@@ -18,9 +18,10 @@ export function isHandedOn(request: Request): boolean {
  */
 export function handOn<Incoming extends Request>(
   request: Incoming,
-  { bytes }: TakenBody,
+  taken: TakenBody,
   once: Once,
 ): OnceoverRequest<Incoming> {
+  const { bytes } = taken;
   const copiesNatively = isNative(request) && (bytes !== undefined || !request.bodyUsed);
   // No constructor takes a request whose body was read without another body in its place, were it an empty one.
   const isBodiless = bytes?.length === 0 && !(copiesNatively && request.bodyUsed);
@@ -34,29 +35,22 @@ export function handOn<Incoming extends Request>(
     Object.defineProperty(next, name, { get: () => Reflect.get(request, name), configurable: true });
   }
   Object.defineProperty(next, "once", { value: once, configurable: true });
-  if (bytes !== undefined) readFrom(next, bytes);
+  if (bytes !== undefined) readFrom(next, taken, bytes);
   handedOn.add(next);
   // The members that a platform's own kind of request has beside the standard ones were given just now.
   return next as OnceoverRequest<Incoming>;
 }
 
-const utf8 = new TextDecoder();
-
 /**
- * Lets the body that is at hand be read as it is. By way of the request's own stream that would cost more than all the rest
- * of an adapter; whoever asks for the stream, or passes the request to `fetch`, has that.
+ * Lets the body that is at hand be read as it is, and again. By way of the request's own stream that would cost more than all
+ * the rest of an adapter; whoever asks for the stream, or passes the request to `fetch`, has that.
  */
-function readFrom(request: Request, bytes: Uint8Array<ArrayBuffer>): void {
-  const { text, json, arrayBuffer } = request;
-  const own = <T>(read: () => T, theirs: () => Promise<T>) => ({
-    value: async () => (request.bodyUsed ? theirs.call(request) : read()),
-    configurable: true,
-    writable: true,
-  });
+function readFrom(request: Request, taken: TakenBody, bytes: Uint8Array<ArrayBuffer>): void {
+  const own = (read: () => unknown) => ({ value: async () => read(), configurable: true, writable: true });
   Object.defineProperties(request, {
-    text: own(() => utf8.decode(bytes), text),
-    json: own(() => JSON.parse(utf8.decode(bytes)), json),
-    arrayBuffer: own(() => bytes.slice().buffer, arrayBuffer),
+    text: own(() => taken.text()),
+    json: own(() => taken.json()),
+    arrayBuffer: own(() => bytes.slice().buffer),
   });
 }
 

@@ -1,6 +1,6 @@
 import { checkHandler, type MountOptions, mountOf, type Onceover, problemAnswer, type Run } from "@onceover/core";
 import { toLiveResponse, toResponse } from "./answer.js";
-import { takeBody } from "./body.js";
+import { TakenBody } from "./body.js";
 import { capture, type Outgoing } from "./capture.js";
 import { contextAmong, keepAlive } from "./context.js";
 import { factsOf } from "./facts.js";
@@ -38,7 +38,7 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
   checkHandler("handler", handler);
   return async function onceover(request, ...rest) {
     if (isHandedOn(request)) return handler(request, ...rest);
-    const body = takeBody(request);
+    const body = new TakenBody(request);
     const arriving = mount.attempt(factsOf<Request>(request, body, request));
     keepAlive(arriving, () => contextAmong(rest));
     const verdict = await arriving;

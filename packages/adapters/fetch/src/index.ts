@@ -1,5 +1,5 @@
 export { toLiveResponse, toResponse } from "./answer.js";
-export { type TakenBody, takeBody } from "./body.js";
+export { TakenBody } from "./body.js";
 export type { Outgoing } from "./capture.js";
 export { contextAmong, keepAlive } from "./context.js";
 export { factsOf } from "./facts.js";

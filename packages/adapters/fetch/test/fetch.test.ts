@@ -1,6 +1,6 @@
 import type { Once } from "@onceover/core";
 import { describe, expect, it } from "vitest";
-import { handOn, type OnceoverRequest, withOnceover } from "../src/index.js";
+import { handOn, type OnceoverRequest, TakenBody, withOnceover } from "../src/index.js";
 import { code, mounted, opened, post, streamOf, taken, told } from "./mounted.js";
 
 describe("a request without a key", () => {
@@ -34,6 +34,18 @@ describe("the request of a run", () => {
     });
     const url = "https://pay.example/charges?to=bob";
     expect(await (await fetch(post())).json()).toEqual([url, "k", "amount=1"]);
+  });
+
+  it("gives a JSON body of its own to whoever asks for it: what one changes in it, the next does not find", async () => {
+    const { fetch } = mounted(async (request: OnceoverRequest) => {
+      const [first, again] = [await request.json(), await request.json()];
+      first.cents = 2;
+      return Response.json([again, JSON.parse(await request.text())]);
+    });
+    const send = () =>
+      fetch(post({ headers: { "Idempotency-Key": "k", "Content-Type": "application/json" }, body: '{"cents":1}' }));
+    expect(await (await send()).json()).toEqual([{ cents: 1 }, { cents: 1 }]);
+    expect((await send()).headers.get("idempotency-replayed")).toBe("true");
   });
 
   it("has an empty body where an empty one came: on Deno that is every POST without one", async () => {
@@ -95,9 +107,14 @@ describe("the request of a run", () => {
     expect(await code(await fetch(post({ headers })))).toBe("body-too-large");
   });
 
-  it("says how long its body is, where whoever read it before has kept it in another form", () => {
+  it("says how long its body is, where whoever read it before has kept it in another form", async () => {
     const request = post({ headers: { "Content-Length": "12" } });
-    const body = { read: () => Promise.reject(new Error("not asked")), bytes: new TextEncoder().encode("amount=1") };
+    await request.text();
+    const body = new TakenBody(request, async () => ({
+      outcome: "bytes",
+      bytes: new TextEncoder().encode("amount=1"),
+    }));
+    await body.read(100);
     expect(handOn(request, body, {} as Once).headers.get("content-length")).toBe("8");
   });
 

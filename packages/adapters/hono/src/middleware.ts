@@ -5,8 +5,7 @@ import {
   factsOf,
   handOn,
   keepAlive,
-  type TakenBody,
-  takeBody,
+  TakenBody,
   toLiveResponse,
   toResponse,
 } from "@onceover/fetch";
@@ -40,7 +39,7 @@ export function onceover(
   const mount = mountOf(once, options);
   return async function onceover(c, next) {
     if (c.get("once") !== undefined) return next();
-    const body = takeBody(c.req.raw, () => keptBody(c.req));
+    const body = new TakenBody(c.req.raw, () => keptBody(c.req));
     const arriving = mount.attempt(factsOf<Context>(c.req.raw, body, c));
     keepAlive(arriving, () => contextAmong(contexts(c)));
     const verdict = await arriving;
@@ -68,7 +67,7 @@ async function runOn(
   const outgoing = { already: linesBefore(c), clientGone: () => raw.signal, textOf: watchTexts(c) };
   const handedOn = () => handOn(raw, body, run.once);
   if (body.bytes === undefined) c.req.raw = handedOn();
-  else lendBody(c.req, body.bytes, handedOn);
+  else lendBody(c.req, body, body.bytes, handedOn);
   c.set("once", run.once);
   replace(c, await answerOf(run, () => answered(c, next, run), outgoing));
 }
@@ -93,15 +92,15 @@ function replace(c: Context, response: Response): void {
   c.res = response;
 }
 
-/** Where there is no execution context, asking for it throws: on Node, and in tests. Nobody looks at the stack of that error. */
+/**
+ * Where there is no execution context, asking for it throws: in tests, and on Node, which is told by its own response among
+ * the bindings, since to throw costs as much as to hash the body.
+ */
 function contexts(c: Context): readonly unknown[] {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
+  if (c.env?.outgoing?.writableEnded === false) return [];
   try {
     return [c.executionCtx];
   } catch {
     return [];
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
   }
 }
