@@ -24,7 +24,8 @@ function originalUrl(request: NodeRequest & { readonly originalUrl?: unknown }):
 function headerLines({ rawHeaders }: NodeRequest, name: string): string[] {
   const lines: string[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    if (rawHeaders[at]?.toLowerCase() === name) lines.push(rawHeaders[at + 1] ?? "");
+    const each = rawHeaders[at];
+    if (each?.length === name.length && each.toLowerCase() === name) lines.push(rawHeaders[at + 1] ?? "");
   }
   return lines;
 }
