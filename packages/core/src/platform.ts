@@ -10,7 +10,7 @@ export function after<T, U>(value: MaybePromise<T>, go: (value: T) => MaybePromi
 
 /** The application's own functions may return promises of any make. */
 function isThenable<T>(value: MaybePromise<T>): value is Promise<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+  return typeof (value as Partial<Promise<T>> | null | undefined)?.then === "function";
 }
 
 /** All that core needs of the runtime it is in. Tests and the explorer bring their own. */

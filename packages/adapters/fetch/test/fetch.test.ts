@@ -38,7 +38,7 @@ describe("the request of a run", () => {
 
   it("gives a JSON body of its own to whoever asks for it: what one changes in it, the next does not find", async () => {
     const { fetch } = mounted(async (request: OnceoverRequest) => {
-      const [first, again] = [await request.json(), await request.json()];
+      const [first, again] = [(await request.json()) as { cents: number }, await request.json()];
       first.cents = 2;
       return Response.json([again, JSON.parse(await request.text())]);
     });

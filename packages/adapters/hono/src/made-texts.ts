@@ -8,10 +8,11 @@ export type TextOf = (response: Response) => string | undefined;
  * than making it. A middleware that puts another response in its place puts it past this, and is read.
  */
 export function watchTexts(c: Context): TextOf {
-  const texts = new WeakMap<Response, string>();
+  // The last one is as a rule the answer; any other is read.
+  let last: { readonly response: Response; readonly text: string } | undefined;
   const { body, text, html } = c;
   const noted = (response: unknown, made: unknown) => {
-    if (response instanceof Response && typeof made === "string") texts.set(response, made);
+    if (response instanceof Response && typeof made === "string") last = { response, text: made };
     return response;
   };
   const json = (value: unknown, given: never, headers: object | undefined) => {
@@ -23,5 +24,5 @@ export function watchTexts(c: Context): TextOf {
     text: (...args: Parameters<typeof text>) => noted(Reflect.apply(text, c, args), args[0]),
     html: (...args: Parameters<typeof html>) => noted(Reflect.apply(html, c, args), args[0]),
   });
-  return (response) => texts.get(response);
+  return (response) => (last?.response === response ? last.text : undefined);
 }
