@@ -132,7 +132,7 @@ export function fitsRecord(headers: readonly HeaderLine[]): boolean {
   return 2 + 2 * headers.length <= MAX_TEXTS && headers.every(isSafeHeader);
 }
 
-/** Reads a record. Never throws; takes time linear in the number of bytes. */
+/** Reads a record. Never throws; takes time linear in the number of bytes. Plain loops: this is part of every replay. */
 export function decodeRecord(bytes: Uint8Array): Decoded {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length === 0 || view.getUint8(0) !== VERSION) return unreadable("a version this release does not know");
@@ -149,7 +149,9 @@ export function decodeRecord(bytes: Uint8Array): Decoded {
 }
 
 function readLengths(view: DataView, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => view.getUint32(HEAD_BYTES + 4 * index));
+  const lengths: number[] = [];
+  for (let at = HEAD_BYTES; lengths.length < count; at += 4) lengths.push(view.getUint32(at));
+  return lengths;
 }
 
 function splitText(bytes: Uint8Array, lengths: readonly number[]): string[] | undefined {
@@ -202,10 +204,9 @@ function assemble(view: DataView, texts: readonly string[], chunks: readonly Uin
 
 function pairUp(fields: readonly string[]): HeaderLine[] | undefined {
   if (fields.length % 2 !== 0) return undefined;
-  return Array.from(
-    { length: fields.length / 2 },
-    (_, i): HeaderLine => [fields[2 * i] ?? "", fields[2 * i + 1] ?? ""],
-  );
+  const lines: HeaderLine[] = [];
+  for (let at = 0; at < fields.length; at += 2) lines.push([fields[at] ?? "", fields[at + 1] ?? ""]);
+  return lines;
 }
 
 function unreadable(reason: string): Decoded {
