@@ -15,7 +15,7 @@ beforeAll(async () => {
   // Most of the time goes by in waiting for the sentinels.
   [T1, T2] = await Promise.all([
     runPartition({ seconds: SECONDS }),
-    runPartition({ seconds: SECONDS, waitReplicas: 1 }),
+    runPartition({ seconds: SECONDS, waitReplicas: 2 }),
   ]);
   console.log(describeFigures({ T1, T2 }));
 }, HOOK_MS);

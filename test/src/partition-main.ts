@@ -10,6 +10,6 @@ const seconds = Number(process.argv[2] ?? 6);
 if (!(seconds > 0)) throw new TypeError(`seconds must be a positive number, got ${process.argv[2]}`);
 
 const T1 = await runPartition({ seconds });
-const T2 = await runPartition({ seconds, waitReplicas: 1 });
+const T2 = await runPartition({ seconds, waitReplicas: 2 });
 console.log(describeFigures({ T1, T2 }));
 process.exitCode = T2.violations.length === 0 ? 0 : 1;

@@ -54,27 +54,22 @@ export function upstashOpener(): StoreOpener {
   };
 }
 
-/** One Postgres, each store with a pool and a schema of its own. */
+/** One Postgres and one pool, each store with a schema of its own: cases run several services at once, under the same keys. */
 export function postgresOpener(): StoreOpener {
-  const starting = startPostgres();
+  const starting = startPostgres().then((server) => ({ server, pool: new pg.Pool({ connectionString: server.url }) }));
   let stores = 0;
   return {
     async openStore() {
-      const pool = new pg.Pool({ connectionString: (await starting).url });
-      pool.on("error", () => undefined);
+      const { pool } = await starting;
       const schema = `case_${++stores}`;
       await migrate(pool, { schema });
       const store = postgresStore({ pool, schema });
-      return {
-        store,
-        async close() {
-          await store.close();
-          await pool.end();
-        },
-      };
+      return { store, close: () => store.close() };
     },
     async end() {
-      await (await starting).stop();
+      const { server, pool } = await starting;
+      await pool.end();
+      await server.stop();
     },
   };
 }
