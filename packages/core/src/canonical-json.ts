@@ -6,7 +6,7 @@ const MAX_DEPTH = 64;
 const MAX_NAMES_IN_PLACE = 24;
 
 /** Names that an object does not keep in the order in which they are given to it, and the one that is no member. */
-const UNORDERED = /^(?:\d|__proto__$)/;
+const UNORDERED = /^(\d|__proto__$)/;
 
 /**
  * The canonical text of a value (RFC 8785); `undefined` for one that JSON has no word for.

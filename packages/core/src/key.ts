@@ -13,9 +13,6 @@ const MAX_LINE_LENGTH = 1024;
 /** Visible ASCII that needs no quoting: no space, `"`, `,`, `;` or `\`. */
 const BARE_KEY = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
 
-/** What clients send as a rule: nothing in it is escaped, and no parameter follows. */
-const PLAIN_STRING = /^"[\x20\x21\x23-\x5b\x5d-\x7e]*"$/;
-
 const STRING = String.raw`"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"`;
 /** Decimal, integer, date, token, boolean, byte sequence and display string. */
 const OTHER_VALUES = [
@@ -45,7 +42,6 @@ export function parseKey(lines: readonly string[]): KeyFound {
   if (line === undefined) return { outcome: "absent" };
   if (another !== undefined) return invalid("more than one header line");
   if (line.length > MAX_LINE_LENGTH) return invalid(`longer than ${MAX_KEY_LENGTH} characters`);
-  if (PLAIN_STRING.test(line)) return bounded(line.slice(1, -1));
   return BARE_KEY.test(line) ? bounded(line) : parseQuoted(line);
 }
 

@@ -9,7 +9,7 @@ const FORMATS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
 ]);
 
 /** JSON that a handler reads as it is read here: in UTF-8. */
-const JSON_TYPE = /^application\/json *(?:; *charset="?utf-8"? *)?$/i;
+const JSON_TYPE = /^application\/json(; *charset=utf-8)?$/i;
 
 const utf8 = new TextDecoder();
 
