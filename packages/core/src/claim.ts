@@ -3,9 +3,8 @@
  * answer of the store means is decided in decide.ts.
  */
 
-import type { Answer } from "./answer.js";
 import { sleep } from "./background.js";
-import { type Decision, decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
+import { decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
 import { codeOf, OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
 import type { Flight } from "./flight.js";
@@ -18,7 +17,8 @@ import { askRecover, recoveredRecord } from "./recover.js";
 import type { Claim } from "./run.js";
 import { runOver } from "./run-over.js";
 import { ask } from "./shell.js";
-import type { Acquired, AcquireRequest, Begun, OwnerToken, Store, StoreKey, UnknownRecord } from "./store.js";
+import { standIn } from "./stand-in.js";
+import type { Acquired, AcquireRequest, Begun, OwnerToken, Store, UnknownRecord } from "./store.js";
 import { type Arrival, inFlight, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
 
 /** One acquire: what it is to do with an unknown record, and, once recovered, the answer to record instead of running. */
@@ -267,47 +267,4 @@ function storeDown<Request>(
   }
   mount.shell.emit({ type: "ran-unrecorded", keyDigest: keyDigest(arrival.key) });
   return run(mount, arrival, flight, { token, fence: 0, attempt: 1, sentAtMs: undefined });
-}
-
-/**
- * What a run that lost its key answers in the other run's name; `undefined` where its own answer is the only one there
- * is. That the key is free, or has gone to another payload, says so only with `effects: "once"`: a repeatable run may have
- * been taken over by one that failed, and the next retry will make an answer of its own.
- */
-async function standIn<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): Promise<Answer | undefined> {
-  const { shell } = mount;
-  const { key, fingerprint } = arrival;
-  const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
-  for (let looks = 0; ; looks += 1) {
-    const asked = await ask(shell, "read", key, (store) => store.read(key));
-    if (asked.outcome === "failed") return refuse(shell, "outcome-unknown", {}, key).answer;
-    if (asked.value.outcome === "none") return ownAnswer(mount, key);
-    const decision = decide(asked.value, fingerprint);
-    const leftMs = deadlineMs - shell.platform.monotonicMs();
-    if (decision.action !== "wait" || leftMs <= 0) return standInAnswer(mount, arrival, decision);
-    await sleep(shell.platform, pauseMs(looks, leftMs));
-  }
-}
-
-function standInAnswer<Request>(
-  mount: MountContext<Request>,
-  arrival: Arrival<Request>,
-  decision: Decision,
-): Answer | undefined {
-  const { shell } = mount;
-  switch (decision.action) {
-    case "replay":
-      return replay(shell, arrival, decision.record, "store").answer;
-    case "wait":
-      return inFlight(shell, arrival.key, decision.leaseLeftMs).answer;
-    case "recover":
-      return refuse(shell, "outcome-unknown", {}, arrival.key).answer;
-    default:
-      return ownAnswer(mount, arrival.key);
-  }
-}
-
-/** `undefined`, the run's own, where it is the only one there is. */
-function ownAnswer<Request>({ shell, settings }: MountContext<Request>, key: StoreKey): Answer | undefined {
-  return settings.effects === "once" ? undefined : refuse(shell, "outcome-unknown", {}, key).answer;
 }

@@ -1,3 +1,4 @@
+import { check, type Rule, type Rules } from "./check-options.js";
 import { type Duration, durationMs } from "./duration.js";
 import type { OnEvent } from "./event.js";
 import type { FingerprintRule } from "./fingerprint.js";
@@ -125,10 +126,6 @@ const NEVER_REPLAYED = [
   "idempotency-key",
   "idempotency-replayed",
 ];
-
-/** What an option's value must be: the test, and the same in words. */
-type Rule = readonly [holds: (value: unknown) => boolean, words: string];
-type Rules = Readonly<Record<string, Rule>>;
 
 const isFunction = (value: unknown) => typeof value === "function";
 const isName = (value: unknown) => typeof value === "string" && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value);
@@ -284,26 +281,4 @@ function retentionMs(retention: Duration | undefined, releaseWindow: Duration): 
 
 function withoutUndefined<T extends object>(options: T): Partial<T> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
-}
-
-/** Looks at each option once; `undefined` counts as not given. */
-function check(
-  what: string,
-  rules: Rules,
-  options: unknown,
-  required: readonly string[] = [],
-): Readonly<Record<string, unknown>> {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`${what} must be given an object of options, got ${show(options)}`);
-  }
-  const given: Readonly<Record<string, unknown>> = { ...options };
-  for (const name of [...required, ...Object.keys(given)]) {
-    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (rule === undefined)
-      throw new TypeError(`${what} has no option ${name}; it has ${Object.keys(rules).join(", ")}`);
-    const [holds, words] = rule;
-    const isMissing = given[name] === undefined && !required.includes(name);
-    if (!isMissing && !holds(given[name])) throw new TypeError(`${name} ${words}, got ${show(given[name])}`);
-  }
-  return given;
 }

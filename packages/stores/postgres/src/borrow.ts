@@ -15,14 +15,30 @@ export function borrow(pool: Pool, endMs: number): Promise<PoolClient> {
         reject(late());
       });
     const timer = setTimeout(strike, Math.max(0, endMs - performance.now()));
-    // By callback: the pool stops listening the moment it lends, and a promise would leave a gap in which a connection that
-    // is lost at once would end the process.
+    lend(pool).then(
+      (client) => {
+        clearTimeout(timer);
+        if (isOver) giveBack(client, "sound");
+        else resolve(client);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(storeError(error));
+      },
+    );
+  });
+}
+
+/**
+ * Takes a connection out of the pool, whenever it has one; rejects with what the pool says. By callback: the pool stops
+ * listening the moment it lends, and a promise would leave a gap in which a connection that is lost at once would end the process.
+ */
+export function lend(pool: Pool): Promise<PoolClient> {
+  return new Promise((resolve, reject) => {
     pool.connect((error, client) => {
       client?.on("error", ignore);
-      clearTimeout(timer);
-      if (client === undefined) return reject(storeError(error));
-      if (isOver) return giveBack(client, "sound");
-      resolve(client);
+      if (client === undefined) reject(error);
+      else resolve(client);
     });
   });
 }

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from "pg";
+import { giveBack, lend } from "./borrow.js";
 import { checkPool, checkSchema } from "./options.js";
 import { MIGRATED } from "./sql/migrated.js";
 import { migration1 } from "./sql/migration-1.js";
@@ -24,19 +25,15 @@ export interface MigrateOptions {
 export async function migrate(pool: Pool, { schema = "onceover" }: MigrateOptions = {}): Promise<void> {
   checkPool(pool);
   checkSchema(schema);
-  const client = await pool.connect();
-  // A lost connection rejects the query that is under way; nobody listening would be fatal on top of that.
-  const ignore = () => undefined;
-  client.on("error", ignore);
+  const client = await lend(pool);
   try {
     await migrateOver(client, schema);
   } catch (error) {
     // Destroyed, the connection rolls back what it has begun.
-    client.release(true);
+    giveBack(client, "broken");
     throw error;
   }
-  client.off("error", ignore);
-  client.release();
+  giveBack(client, "sound");
 }
 
 async function migrateOver(client: PoolClient, schema: string): Promise<void> {
