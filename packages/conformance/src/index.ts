@@ -11,5 +11,7 @@ export type {
   Reply,
 } from "./adapter-suite.js";
 export { describeAdapter } from "./describe-adapter.js";
+export { describeRegistry } from "./describe-registry.js";
 export { describeStore } from "./describe-store.js";
+export type { BreakableRegistry, RegistryHarness, RegistrySuite } from "./registry-harness.js";
 export type { StoreCapabilities, StoreHarness, StoreSuite, TransactionEffects } from "./store-harness.js";

@@ -151,7 +151,7 @@ export async function untilFound(harness: StoreHarness, key: StoreKey, outcome: 
 
 /** Moves the clock by just over `ms`; where it cannot be moved, polls until `holds`, up to a generous cap. */
 export async function until(
-  harness: StoreHarness,
+  harness: Pick<StoreHarness, "advance">,
   ms: number,
   holds: () => Promise<boolean>,
   what: string,

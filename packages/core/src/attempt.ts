@@ -1,7 +1,7 @@
 /** One arrival of a key: from its header to the question who, in this process, asks the store about it. */
 
 import { claim } from "./claim.js";
-import { LONGEST_WAIT_MS } from "./decide.js";
+import { decide, LONGEST_WAIT_MS } from "./decide.js";
 import type { RequestFacts } from "./facts.js";
 import { fingerprintOf } from "./fingerprint.js";
 import type { Flight, Landing } from "./flight.js";
@@ -10,7 +10,7 @@ import { after, type MaybePromise } from "./platform.js";
 import type { ProblemDetail } from "./problem.js";
 import { afterEvent } from "./resume.js";
 import { SHARED_SCOPE, scopeParts, storeKey } from "./scope.js";
-import type { Shell } from "./shell.js";
+import { ask, type Shell } from "./shell.js";
 import { type Arrival, inFlight, join, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
 
 const PASS: Verdict = { action: "pass" };
@@ -20,12 +20,12 @@ const DOUBT_MS = 500;
 
 /** Judges one arrival. Rejects only with what the application's own `scope` or `fingerprint` function threw. */
 export function attempt<Request>(mount: MountContext<Request>, facts: RequestFacts<Request>): MaybePromise<Verdict> {
-  const { shell, settings } = mount;
-  if (!settings.methods.has(facts.method)) return PASS;
+  const { shell, settings, otherwise = PASS } = mount;
+  if (!settings.methods.has(facts.method)) return otherwise;
   const found = parseKey(facts.header(settings.keyHeader.toLowerCase()));
   switch (found.outcome) {
     case "absent":
-      return settings.required ? refuse(shell, "key-missing", missing(settings.keyHeader)) : PASS;
+      return settings.required ? refuse(shell, "key-missing", missing(settings.keyHeader)) : otherwise;
     case "invalid":
       return refuse(shell, "key-invalid", { detail: `The ${settings.keyHeader} is refused: ${found.reason}.` });
     case "key":
@@ -94,7 +94,20 @@ function contend<Request>(mount: MountContext<Request>, arrival: Arrival<Request
   const cached = cache.get(arrival.key, platform.monotonicMs());
   if (cached !== undefined) return replay(mount.shell, arrival, cached.record, "cache", cached.replay);
   const flight = flights.get(arrival.key);
-  return flight === undefined ? lead(mount, arrival) : followInTurn(mount, arrival, flight);
+  if (flight !== undefined) return followInTurn(mount, arrival, flight);
+  return mount.otherwise === undefined ? lead(mount, arrival) : look(mount.shell, arrival, mount.otherwise);
+}
+
+/** Answers from what the store has, and begins nothing. */
+async function look<Request>(shell: Shell, arrival: Arrival<Request>, otherwise: Verdict): Promise<Verdict> {
+  const { key, fingerprint } = arrival;
+  const asked = await ask(shell, "read", key, (store) => store.read(key));
+  if (asked.outcome === "failed") return refuse(shell, "store-unavailable", { retryAfterSeconds: 1 }, key);
+  if (asked.value.outcome === "none") return otherwise;
+  const decision = decide(asked.value, fingerprint);
+  if (decision.action === "replay") return replay(shell, arrival, decision.record, "store");
+  if (decision.action === "wait") return inFlight(shell, key, decision.leaseLeftMs);
+  return refuse(shell, decision.action === "refuse" ? decision.code : "outcome-unknown", {}, key);
 }
 
 /** Follows, unless too many do already. */

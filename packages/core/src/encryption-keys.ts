@@ -82,7 +82,7 @@ function ringKeyOf(id: string, bytes: Uint8Array<ArrayBuffer>): RingKey {
 }
 
 /** What a value is, without what is in it. */
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (typeof value === "string") return `a text of ${value.length} characters`;
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (Array.isArray(value)) return `a list of ${value.length}`;

@@ -1,4 +1,5 @@
-import type { ProblemCode } from "./problem.js";
+import type { WindowMismatch } from "./pinned.js";
+import type { PinProblemCode, ProblemCode } from "./problem.js";
 import type { TombstoneReason } from "./record.js";
 import { keyPart } from "./scope.js";
 import type { Finding, Tier } from "./store.js";
@@ -8,6 +9,20 @@ export type StoreVerb = "acquire" | "renew" | "complete" | "abandon" | "read" | 
 
 /** Where a replayed answer came from: the store, this process's cache, or a run in this process that the retry waited for. */
 export type ReplaySource = "store" | "cache" | "run";
+
+/** Where a revision pin came from. */
+export type PinSource = "override" | "header" | "query" | "cookie" | "deployment-id";
+
+/** Why a revision pin did not hold. `duplicated`: it came twice. `revoked`: by a rollback. `too-old`: below the floor. */
+export type PinDropped =
+  | "malformed"
+  | "unknown-key"
+  | "forged"
+  | "audience"
+  | "expired"
+  | "duplicated"
+  | "revoked"
+  | "too-old";
 
 /** What happened, for logs, metrics and traces. Nothing in it comes from a client: `keyDigest` is a short digest. */
 export type OnceoverEvent =
@@ -25,7 +40,7 @@ export type OnceoverEvent =
   /** A recorded answer was given again, or a tombstone reported. */
   | { readonly type: "replayed"; readonly keyDigest: string; readonly status: number; readonly from: ReplaySource }
   /** The request was refused. `keyDigest` is absent where it was refused before its key was known. */
-  | { readonly type: "refused"; readonly code: ProblemCode; readonly keyDigest?: string }
+  | { readonly type: "refused"; readonly code: ProblemCode | PinProblemCode; readonly keyDigest?: string }
   /** The key was freed: by `once.abandon()`, or because a `repeatable` run failed. */
   | { readonly type: "abandoned"; readonly keyDigest: string; readonly by: "handler" | "failure" }
   /** The right to run ended while the handler was running; `once.signal` was aborted. */
@@ -50,6 +65,16 @@ export type OnceoverEvent =
   | { readonly type: "ran-unrecorded"; readonly keyDigest: string }
   /** A call to the store failed or timed out. */
   | { readonly type: "store-failed"; readonly verb: StoreVerb; readonly error: unknown; readonly keyDigest?: string }
+  /** A request was sent to the revision that matches it. */
+  | { readonly type: "routed"; readonly revision: string; readonly how: "forward" | "redirect" | "misdirect" }
+  /** A revision pin did not hold, and was taken for none. */
+  | { readonly type: "pin-dropped"; readonly why: PinDropped; readonly from: PinSource }
+  /** It could not be read what the backend has, or what the registry has. */
+  | { readonly type: "read-failed"; readonly what: "pins" | "registry"; readonly error: unknown }
+  /** The instance could not be announced; it is tried again. */
+  | { readonly type: "announce-failed"; readonly error: unknown }
+  /** A live revision writes what another one does not accept. */
+  | ({ readonly type: "window-broken" } & WindowMismatch)
   /** The store's configuration was examined. */
   | { readonly type: "verified"; readonly tier: Tier; readonly findings: readonly Finding[] };
 

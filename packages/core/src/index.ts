@@ -1,7 +1,7 @@
 export type { Answer } from "./answer.js";
 export type { Duration } from "./duration.js";
 export { type ErrorCode, OnceoverError } from "./error.js";
-export type { OnceoverEvent, OnEvent, ReplaySource, StoreVerb } from "./event.js";
+export type { OnceoverEvent, OnEvent, PinDropped, PinSource, ReplaySource, StoreVerb } from "./event.js";
 export type { BodyFacts, HeaderLine, RequestFacts } from "./facts.js";
 export type { FingerprintRule } from "./fingerprint.js";
 export type { LeaseLoss } from "./lease.js";
@@ -11,6 +11,20 @@ export { checkHandler, mountOf } from "./mount-of.js";
 export type { Once } from "./once.js";
 export { createOnceover, type Mount, type Onceover } from "./onceover.js";
 export type { MountOptions, OnceoverOptions } from "./options.js";
+export type {
+  Announcing,
+  MountPinOptions,
+  PinControl,
+  Pinned,
+  PinnedExchange,
+  PinnedFetch,
+  PinnedFetchInit,
+  PinnedOnceover,
+  PinRules,
+  Pins,
+  PinValue,
+  WindowMismatch,
+} from "./pinned.js";
 export type { MaybePromise } from "./platform.js";
 export {
   type Executed,

@@ -1,9 +1,8 @@
 import { OnceoverError } from "./error.js";
-import { type Expiring, expiryHeap } from "./expiry-heap.js";
 import type { AcquireRequest, Fingerprint, OwnerToken, StoreKey } from "./store.js";
 
 /** One record. Changed in place: a store of objects that are replaced would pay for it on every request. */
-export interface MemoryEntry extends Expiring {
+export interface MemoryEntry {
   readonly key: StoreKey;
   /** Grows with each new entry, as the order of the table does. */
   readonly serial: number;
@@ -14,6 +13,8 @@ export interface MemoryEntry extends Expiring {
   attempt: number;
   leaseEndsMs: number;
   record: Uint8Array;
+  /** When it expires, in epoch milliseconds. */
+  expiresMs: number;
 }
 
 /** The entries of a memory store, and the bounds on their number and bytes. */
@@ -33,28 +34,39 @@ export interface MemoryTable {
 }
 
 const EMPTY = new Uint8Array(0);
-/** Expired entries dropped per addition: more than one, so that a backlog shrinks; few, so that none pays for all. */
+/** Entries looked at per addition: more than one, so that a backlog shrinks; few, so that none pays for all. */
 const SWEEP_ITEMS = 16;
 
 /** Makes an empty table. */
 export function memoryTable(maxRecords: number, maxBytes: number): MemoryTable {
   const addBytes = maxBytes - Math.floor(maxBytes / 8);
   const entries = new Map<StoreKey, MemoryEntry>();
-  const byExpiry = expiryHeap<MemoryEntry>();
+  /** The round of all entries, which goes on from one addition to the next. */
+  let round = entries.values();
+  /** Before that, nothing expires: a full table is not searched in vain for each key that finds no room. */
+  let noneExpiresBeforeMs = 0;
   let bytes = 0;
   let serials = 0;
 
   function drop(entry: MemoryEntry): void {
     entries.delete(entry.key);
-    byExpiry.remove(entry);
     bytes -= entry.record.length;
   }
 
   function sweep(nowMs: number): void {
     for (let count = 0; count < SWEEP_ITEMS; count++) {
-      const first = byExpiry.first();
-      if (first === undefined || first.expiresMs > nowMs) return;
-      drop(first);
+      const { value } = round.next();
+      if (value === undefined) round = entries.values();
+      else if (value.expiresMs <= nowMs) drop(value);
+    }
+  }
+
+  function sweepAll(nowMs: number): void {
+    if (nowMs < noneExpiresBeforeMs) return;
+    noneExpiresBeforeMs = Number.POSITIVE_INFINITY;
+    for (const entry of entries.values()) {
+      if (entry.expiresMs <= nowMs) drop(entry);
+      else noneExpiresBeforeMs = Math.min(noneExpiresBeforeMs, entry.expiresMs);
     }
   }
 
@@ -62,16 +74,22 @@ export function memoryTable(maxRecords: number, maxBytes: number): MemoryTable {
     const expired = entries.get(request.key);
     if (expired !== undefined) drop(expired);
     sweep(nowMs);
+    if (entries.size >= maxRecords || bytes >= addBytes) sweepAll(nowMs);
     if (entries.size >= maxRecords) throw full(`${maxRecords} records (maxRecords)`);
     if (bytes >= addBytes) throw full(`${bytes} bytes of answers, near maxBytes`);
     const entry = newEntry(request, ++serials, expired?.fence ?? 0, nowMs);
     entries.set(request.key, entry);
-    byExpiry.add(entry);
+    expireAt(entry, entry.expiresMs);
     return entry;
   }
 
+  function expireAt(entry: MemoryEntry, expiresMs: number): void {
+    entry.expiresMs = expiresMs;
+    noneExpiresBeforeMs = Math.min(noneExpiresBeforeMs, expiresMs);
+  }
+
   function keep(entry: MemoryEntry, record: Uint8Array, nowMs: number): void {
-    if (bytes + record.length > maxBytes) sweep(nowMs);
+    if (bytes + record.length > maxBytes) sweepAll(nowMs);
     if (bytes + record.length > maxBytes) throw full(`${bytes} bytes of answers, no room for ${record.length} more`);
     entry.record = new Uint8Array(record);
     bytes += record.length;
@@ -84,12 +102,11 @@ export function memoryTable(maxRecords: number, maxBytes: number): MemoryTable {
     },
     add,
     keep,
-    expireAt: (entry, expiresMs) => byExpiry.move(entry, expiresMs),
+    expireAt,
     drop,
     all: () => entries.values(),
     clear() {
       entries.clear();
-      byExpiry.clear();
       bytes = 0;
     },
   };
@@ -113,7 +130,6 @@ function newEntry(request: AcquireRequest, serial: number, lastFence: number, no
     leaseEndsMs: nowMs + leaseMs,
     record: EMPTY,
     expiresMs: nowMs + retentionMs,
-    slot: 0,
   };
 }
 

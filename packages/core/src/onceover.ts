@@ -6,6 +6,7 @@ import type { RequestFacts } from "./facts.js";
 import { createFlights } from "./flight.js";
 import { createGate } from "./gate.js";
 import { checkInstance, type MountOptions, mountSettings, type OnceoverOptions } from "./options.js";
+import type { PinnedOnceover, PinRules } from "./pinned.js";
 import { type MaybePromise, type Platform, runtime } from "./platform.js";
 import { type ScopeValue, scopeDigest, scopeParts, storeKey } from "./scope.js";
 import type { Shell } from "./shell.js";
@@ -18,8 +19,10 @@ export interface Mount<Request = unknown> {
   /**
    * Judges one arrival; at once where nothing has to be waited for. Rejects only with what the application's own `scope`
    * or `fingerprint` function threw: nothing has run then, and no key is claimed.
+   *
+   * With `otherwise` nothing runs: a key that has a record or a run is answered by it, anything else by that verdict.
    */
-  attempt(facts: RequestFacts<Request>): MaybePromise<Verdict>;
+  attempt(facts: RequestFacts<Request>, otherwise?: Verdict): MaybePromise<Verdict>;
 }
 
 /** One service's idempotency, for its adapters to mount. */
@@ -59,7 +62,11 @@ export interface Onceover<Request = unknown> {
  *   scope: (request: express.Request) => request.user.id,
  * });
  */
-export function createOnceover<Request = unknown>(options: OnceoverOptions<Request>): Onceover<Request> {
+export function createOnceover<Request = unknown>(
+  options: OnceoverOptions<Request> & { readonly pins: PinRules },
+): PinnedOnceover<Request>;
+export function createOnceover<Request = unknown>(options: OnceoverOptions<Request>): Onceover<Request>;
+export function createOnceover<Request>(options: OnceoverOptions<Request>): Onceover<Request> {
   return createOnceoverOn(runtime, options);
 }
 
@@ -81,19 +88,22 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
     emit: emitTo(options.on),
   };
   const gate = createGate(shell, options.onUnfitStore ?? "refuse");
-  return {
+  const once: Onceover<Request> = {
     service,
     revision,
     store,
     ready: gate.ready,
     mount(mountOptions) {
       const context = { shell, gate, settings: mountSettings(options, mountOptions) };
-      return { attempt: (facts) => attempt(context, facts) };
+      return {
+        attempt: (facts, otherwise) => attempt(otherwise ? { ...context, otherwise } : context, facts),
+      };
     },
     forget: (scope, key) => forget(shell, scope, key),
     forgetScope: (scope) => forgetScope(shell, scope),
     idle: shell.background.idle,
   };
+  return options.pins?.(once, shell) ?? once;
 }
 
 /** A listener that throws must not take a payment with it. */

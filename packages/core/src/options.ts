@@ -2,6 +2,7 @@ import { check, type Rule, type Rules } from "./check-options.js";
 import { type Duration, durationMs } from "./duration.js";
 import type { OnEvent } from "./event.js";
 import type { FingerprintRule } from "./fingerprint.js";
+import type { MountPinOptions, PinRules } from "./pinned.js";
 import type { RecoverFunction } from "./recover.js";
 import { type ScopeFunction, SHARED_SCOPE } from "./scope.js";
 import { show } from "./show.js";
@@ -62,6 +63,8 @@ export interface MountOptions<Request = unknown> {
   readonly maxWaitersPerKey?: number | undefined;
   /** The same for all keys of one scope. @default 1000 */
   readonly maxWaitersPerScope?: number | undefined;
+  /** How the route treats pins, where the instance has `pins`; `false` leaves them alone. @default as `pins()` was told */
+  readonly pins?: MountPinOptions | false | undefined;
 }
 
 /** What `createOnceover` is given. */
@@ -79,9 +82,11 @@ export interface OnceoverOptions<Request = unknown> {
   /** How long records stay. @default the longer of 24 h and releaseWindow + 24 h, which is also the least allowed */
   readonly retention?: Duration | undefined;
   /** Defaults of every mount. */
-  readonly idempotency?: Omit<MountOptions<Request>, "scope" | "retention"> | undefined;
+  readonly idempotency?: Omit<MountOptions<Request>, "scope" | "retention" | "pins"> | undefined;
   /** What to do when `store.verify()` finds a setting that breaks the store's promise: refuse keyed requests, or tell `on` and go on. @default "refuse" */
   readonly onUnfitStore?: "refuse" | "warn" | undefined;
+  /** Checks what callers were built against: `pins()` of `@onceover/core/pins`. @default nothing is checked */
+  readonly pins?: PinRules | undefined;
   /** Receives events. */
   readonly on?: OnEvent | undefined;
 }
@@ -190,8 +195,10 @@ const INSTANCE_RULES: Rules = {
   scope: SCOPE,
   releaseWindow: DURATION,
   retention: DURATION,
-  idempotency: [(value) => typeof value === "object" && value !== null, "must be an object"],
+  // Looked at by itself.
+  idempotency: [() => true, ""],
   onUnfitStore: oneOf("refuse", "warn"),
+  pins: [isFunction, "must be made by pins()"],
   on: FUNCTION,
 };
 

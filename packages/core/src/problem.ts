@@ -36,8 +36,26 @@ export const PROBLEMS = {
   "record-unreadable": { status: 503, title: "The record of this key cannot be read.", executed: false },
 } as const satisfies Readonly<Record<string, ProblemKind>>;
 
+/** The refusals of pins and revisions, for those who have them: the door `@onceover/core/revisions` gives them out. */
+export const PIN_PROBLEMS = {
+  "pins-invalid": { status: 400, title: "What this request was built against cannot be read.", executed: false },
+  "pins-missing": { status: 428, title: "This request must say what it was built against.", executed: false },
+  "backend-behind": { status: 412, title: "The backend does not have what this request asks for.", executed: false },
+  "client-behind": { status: 412, title: "The caller is older than what is still served.", executed: false },
+  "revision-gone": { status: 412, title: "The revision this request is pinned to is gone.", executed: false },
+  misdirected: { status: 421, title: "Another revision has what this request asks for.", executed: false },
+  "forward-failed": { status: 502, title: "The revision that was asked did not answer.", executed: "unknown" },
+  "pins-unreadable": { status: 503, title: "It cannot be read what the backend has.", executed: false },
+  "revision-unknown": { status: 503, title: "It is not known which revision has what this asks for.", executed: false },
+  "revision-unreachable": { status: 503, title: "The matching revision cannot be reached.", executed: false },
+  "forward-loop": { status: 508, title: "This request was forwarded already.", executed: false },
+} as const satisfies Readonly<Record<string, ProblemKind>>;
+
 /** The stable name of a refusal: what a client branches on. */
 export type ProblemCode = keyof typeof PROBLEMS;
+
+/** The stable name of a refusal that pins or revisions are the reason of. */
+export type PinProblemCode = keyof typeof PIN_PROBLEMS;
 
 /** What one refusal adds to its kind. */
 export interface ProblemDetail {
@@ -46,11 +64,11 @@ export interface ProblemDetail {
   /** When to try again, in whole seconds. */
   readonly retryAfterSeconds?: number;
   /** Further members of the problem object. */
-  readonly members?: Readonly<Record<string, string | number>>;
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** The `type` of a problem: a name of its own, documented in docs/errors.md. */
-export function problemType(code: ProblemCode): string {
+export function problemType(code: ProblemCode | PinProblemCode): string {
   return `urn:onceover:problem:${code}`;
 }
 
@@ -59,8 +77,20 @@ export function problemType(code: ProblemCode): string {
  *
  * Source: RFC 9457.
  */
-export function problemAnswer(code: ProblemCode, { detail, retryAfterSeconds, members }: ProblemDetail = {}): Answer {
-  const { status, title, executed } = PROBLEMS[code];
+export function problemAnswer(code: ProblemCode, detail?: ProblemDetail): Answer {
+  return answerOf(code, PROBLEMS[code], detail);
+}
+
+/** The same of a refusal that pins or revisions are the reason of. */
+export function pinProblemAnswer(code: PinProblemCode, detail?: ProblemDetail): Answer {
+  return answerOf(code, PIN_PROBLEMS[code], detail);
+}
+
+function answerOf(
+  code: ProblemCode | PinProblemCode,
+  { status, title, executed }: ProblemKind,
+  { detail, retryAfterSeconds, members }: ProblemDetail = {},
+): Answer {
   const problem = { type: problemType(code), title, status, detail, code, executed, ...members };
   const headers: HeaderLine[] = [
     ["Content-Type", "application/problem+json"],

@@ -45,9 +45,7 @@ export interface Tombstone extends RecordHead {
 export type RunRecord = AnswerRecord | Tombstone;
 
 /** What `decodeRecord` made of some bytes. */
-export type Decoded =
-  | { readonly outcome: "record"; readonly record: RunRecord }
-  | { readonly outcome: "unreadable"; readonly reason: string };
+export type Decoded = { readonly outcome: "record"; readonly record: RunRecord } | { readonly outcome: "unreadable" };
 
 const VERSION = 1;
 const HEAD_BYTES = 22;
@@ -132,19 +130,21 @@ export function fitsRecord(headers: readonly HeaderLine[]): boolean {
   return 2 + 2 * headers.length <= MAX_TEXTS && headers.every(isSafeHeader);
 }
 
+const UNREADABLE: Decoded = { outcome: "unreadable" };
+
 /** Reads a record. Never throws; takes time linear in the number of bytes. Plain loops: this is part of every replay. */
 export function decodeRecord(bytes: Uint8Array): Decoded {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length === 0 || view.getUint8(0) !== VERSION) return unreadable("a version this release does not know");
-  if (bytes.length < HEAD_BYTES) return unreadable("cut short");
+  if (bytes.length === 0 || view.getUint8(0) !== VERSION) return UNREADABLE;
+  if (bytes.length < HEAD_BYTES) return UNREADABLE;
   const counts = { texts: view.getUint16(12), chunks: view.getUint32(14), textBytes: view.getUint32(18) };
   const textAt = HEAD_BYTES + 4 * (counts.texts + counts.chunks);
   const bodyAt = textAt + counts.textBytes;
-  if (bodyAt > bytes.length) return unreadable("cut short");
+  if (bodyAt > bytes.length) return UNREADABLE;
   const lengths = readLengths(view, counts.texts + counts.chunks);
   const texts = splitText(bytes.subarray(textAt, bodyAt), lengths.slice(0, counts.texts));
   const chunks = splitBytes(bytes.subarray(bodyAt), lengths.slice(counts.texts));
-  if (texts === undefined || chunks === undefined) return unreadable("lengths that do not add up");
+  if (texts === undefined || chunks === undefined) return UNREADABLE;
   return assemble(view, texts, chunks);
 }
 
@@ -190,15 +190,15 @@ function assemble(view: DataView, texts: readonly string[], chunks: readonly Uin
   const kind = KINDS[view.getUint8(1)];
   const status = view.getUint16(2);
   const completedAtMs = view.getFloat64(4);
-  if (fingerprint === undefined || revision === undefined || kind === undefined) return unreadable("no such kind");
-  if (status < 100 || status > 999 || !Number.isFinite(completedAtMs)) return unreadable("no such status or time");
+  if (fingerprint === undefined || revision === undefined || kind === undefined) return UNREADABLE;
+  if (status < 100 || status > 999 || !Number.isFinite(completedAtMs)) return UNREADABLE;
   const head = { fingerprint: fingerprint as Fingerprint, revision, completedAtMs, status };
   if (kind !== "answer") {
-    if (fields.length + chunks.length > 0) return unreadable("a tombstone that holds an answer");
+    if (fields.length + chunks.length > 0) return UNREADABLE;
     return { outcome: "record", record: { kind, ...head } };
   }
   const headers = pairUp(fields);
-  if (headers === undefined || !headers.every(isSafeHeader)) return unreadable("a header that cannot be sent");
+  if (headers === undefined || !headers.every(isSafeHeader)) return UNREADABLE;
   return { outcome: "record", record: { kind, ...head, headers, chunks } };
 }
 
@@ -207,8 +207,4 @@ function pairUp(fields: readonly string[]): HeaderLine[] | undefined {
   const lines: HeaderLine[] = [];
   for (let at = 0; at < fields.length; at += 2) lines.push([fields[at] ?? "", fields[at + 1] ?? ""]);
   return lines;
-}
-
-function unreadable(reason: string): Decoded {
-  return { outcome: "unreadable", reason };
 }

@@ -22,16 +22,7 @@ export function scopeParts(value: ScopeValue): readonly string[] | undefined {
 
 /** Lone surrogates all become the same replacement character when hashed: two callers would share a scope. */
 function isWellFormed(text: string): boolean {
-  return !/[\uD800-\uDFFF]/.test(text) || encodes(text);
-}
-
-function encodes(text: string): boolean {
-  try {
-    encodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return !/\p{Cs}/u.test(text);
 }
 
 /** Digests service, scope and key into the name of a record, which begins with the digest of service and scope alone. */

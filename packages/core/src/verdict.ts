@@ -6,10 +6,12 @@ import type { Flight } from "./flight.js";
 import type { Gate } from "./gate.js";
 import type { LiveAnswer } from "./live.js";
 import type { MountSettings } from "./options.js";
+import type { PinnedExchange } from "./pinned.js";
 import { type ProblemCode, type ProblemDetail, problemAnswer } from "./problem.js";
 import type { RunRecord } from "./record.js";
 import type { JoinFrom } from "./recorder.js";
 import { afterEvent } from "./resume.js";
+import type { Forwarder, ForwardTarget } from "./revisions/forwarder.js";
 import type { Run } from "./run.js";
 import type { Shell } from "./shell.js";
 import type { Fingerprint, StoreKey } from "./store.js";
@@ -17,19 +19,23 @@ import type { Fingerprint, StoreKey } from "./store.js";
 /** What the adapter does with a request. */
 export type Verdict =
   /** Not ours: call the handler, and leave its answer alone. */
-  | { readonly action: "pass" }
+  | { readonly action: "pass"; readonly pinned?: PinnedExchange }
   /** Send this; the handler is not called. */
   | { readonly action: "answer"; readonly answer: Answer }
   /** Send this as it comes, and cut it off where its body errors; the handler is not called. */
   | { readonly action: "join"; readonly answer: LiveAnswer }
   /** Call the handler, and feed its answer to the run. */
-  | { readonly action: "run"; readonly run: Run };
+  | { readonly action: "run"; readonly run: Run; readonly pinned?: PinnedExchange }
+  /** Pass it on to another revision, and its answer back; the handler is not called. */
+  | { readonly action: "forward"; readonly forwarder: Forwarder; readonly target: ForwardTarget };
 
 /** What one mount's attempts share. */
 export interface MountContext<Request> {
   readonly shell: Shell;
   readonly settings: MountSettings<Request>;
   readonly gate: Gate;
+  /** Stands for a run: whoever is not to run is answered from what is there, or by this. */
+  readonly otherwise?: Verdict | undefined;
 }
 
 /** One arrival, once it is known what it asks for. */

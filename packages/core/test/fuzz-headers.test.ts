@@ -61,7 +61,7 @@ function throughRecord(given: readonly HeaderLine[]): RunRecord {
   recorder.head(200, given, []);
   const decoded = decodeRecord(encodeRecord(recorder.finish(ABOUT)));
   if (decoded.outcome === "record") return decoded.record;
-  throw new Error(`unreadable: ${decoded.reason}`);
+  throw new Error("unreadable");
 }
 
 function isTrue(given: readonly HeaderLine[], record: RunRecord): boolean {

@@ -19,7 +19,8 @@ const SHARED_OPTIONS =
   "required, methods, keyHeader, effects, transactional, inFlight, fingerprint, recover, onStoreDown, leaseMs, maxBodyBytes, maxRecordBytes, " +
   "resumeEvents, maxWaitersPerKey, maxWaitersPerScope, replayHeaders";
 const MOUNT_OPTIONS = `${SHARED_OPTIONS}, scope, retention`;
-const INSTANCE_OPTIONS = "service, revision, store, scope, releaseWindow, retention, idempotency, onUnfitStore, on";
+const INSTANCE_OPTIONS =
+  "service, revision, store, scope, releaseWindow, retention, idempotency, onUnfitStore, pins, on";
 
 const instance = (over: object = {}): OnceoverOptions =>
   ({ service: "payments", revision: "r42", store: memoryStore(), scope: SHARED_SCOPE, ...over }) as OnceoverOptions;
@@ -160,7 +161,7 @@ describe("an instance", () => {
     ["retention", 1_000, "retention must be at least 24h (releaseWindow + 24h), got 1000"],
     ["onUnfitStore", "ignore", 'onUnfitStore must be "refuse" or "warn", got "ignore"'],
     ["on", {}, "on must be a function, got an object"],
-    ["idempotency", "off", 'idempotency must be an object, got "off"'],
+    ["idempotency", "off", 'idempotency must be given an object of options, got "off"'],
     ["idempotency", { retention: "30d" }, `idempotency has no option retention; it has ${SHARED_OPTIONS}`],
     ["idempotency", { scope: SHARED_SCOPE }, `idempotency has no option scope; it has ${SHARED_OPTIONS}`],
     ["serivce", "payments", `createOnceover has no option serivce; it has ${INSTANCE_OPTIONS}`],

@@ -68,27 +68,27 @@ describe("decodeRecord", () => {
   };
 
   it.each([
-    ["no bytes", new Uint8Array(0), "a version this release does not know"],
-    ["version 0", patched(0, 0), "a version this release does not know"],
-    ["version 2", patched(0, 2), "a version this release does not know"],
-    ["version 2 of another layout", new Uint8Array([2]), "a version this release does not know"],
-    ["half a head", GOLDEN_ANSWER.slice(0, 21), "cut short"],
-    ["half the texts", GOLDEN_ANSWER.slice(0, 80), "cut short"],
-    ["half the body", GOLDEN_ANSWER.slice(0, -1), "lengths that do not add up"],
-    ["a byte too many", new Uint8Array([...GOLDEN_ANSWER, 0]), "lengths that do not add up"],
-    ["a kind that does not exist", patched(1, 4), "no such kind"],
-    ["status 99", patched(2, 0, 99), "no such status or time"],
-    ["status 1000", patched(2, 3, 232), "no such status or time"],
-    ["a time that is not a number", patched(4, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0), "no such status or time"],
-    ["2^32 - 1 chunks", patched(14, 255, 255, 255, 255), "cut short"],
-    ["a text longer than all of them", patched(22, 255, 255, 255, 255), "lengths that do not add up"],
-    ["a broken UTF-8 sequence", patched(54, 0xff), "lengths that do not add up"],
-    ["a line break in a header value", patched(GOLDEN_ANSWER.length - 5, 0x0a), "a header that cannot be sent"],
-    ["an odd number of header fields", bytes(ODD_FIELDS), "a header that cannot be sent"],
-    ["no texts", bytes("010000c94278bcfe56800000 0000 00000000 00000000"), "no such kind"],
-    ["a tombstone with a header", patched(1, 1), "a tombstone that holds an answer"],
-  ])("calls %s unreadable", (_, given, reason) => {
-    expect(decodeRecord(given)).toEqual({ outcome: "unreadable", reason });
+    ["no bytes", new Uint8Array(0)],
+    ["version 0", patched(0, 0)],
+    ["version 2", patched(0, 2)],
+    ["version 2 of another layout", new Uint8Array([2])],
+    ["half a head", GOLDEN_ANSWER.slice(0, 21)],
+    ["half the texts", GOLDEN_ANSWER.slice(0, 80)],
+    ["half the body", GOLDEN_ANSWER.slice(0, -1)],
+    ["a byte too many", new Uint8Array([...GOLDEN_ANSWER, 0])],
+    ["a kind that does not exist", patched(1, 4)],
+    ["status 99", patched(2, 0, 99)],
+    ["status 1000", patched(2, 3, 232)],
+    ["a time that is not a number", patched(4, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0)],
+    ["2^32 - 1 chunks", patched(14, 255, 255, 255, 255)],
+    ["a text longer than all of them", patched(22, 255, 255, 255, 255)],
+    ["a broken UTF-8 sequence", patched(54, 0xff)],
+    ["a line break in a header value", patched(GOLDEN_ANSWER.length - 5, 0x0a)],
+    ["an odd number of header fields", bytes(ODD_FIELDS)],
+    ["no texts", bytes("010000c94278bcfe56800000 0000 00000000 00000000")],
+    ["a tombstone with a header", patched(1, 1)],
+  ])("calls %s unreadable", (_, given) => {
+    expect(decodeRecord(given)).toEqual({ outcome: "unreadable" });
   });
 });
 

@@ -1,4 +1,4 @@
-import { type MountOptions, mountOf, type Once, type Onceover } from "@onceover/core";
+import { type MountOptions, mountOf, type Once, type Onceover, type Pinned } from "@onceover/core";
 import { intercept } from "@onceover/node";
 import type { Request, RequestHandler } from "express";
 
@@ -10,6 +10,8 @@ declare global {
        * the method of every event emitter.)
        */
       onceover?: Once;
+      /** The pins this request was let in by; absent where the instance has none. */
+      pinned?: Pinned;
     }
   }
 }
@@ -29,7 +31,8 @@ declare global {
 export function onceover(once: Onceover<Request>, options?: MountOptions<Request>): RequestHandler {
   const mount = mountOf(once, options);
   return function onceover(request, response, next) {
-    intercept(mount, request, response, next, (run) => {
+    intercept(mount, request, response, next, (run, pinned) => {
+      if (pinned !== undefined) request.pinned = pinned;
       if (run !== undefined) request.onceover = run.once;
       next();
     });

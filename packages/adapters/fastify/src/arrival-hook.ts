@@ -31,8 +31,9 @@ export function arrivalHook(mountOf: MountOf): preParsingHookHandler {
       fields.takeBack();
       done(error);
     };
-    intercept(arrival, request.raw, reply.raw, failed, (run) => {
+    intercept(arrival, request.raw, reply.raw, failed, (run, pinned) => {
       fields.takeBack();
+      request.pinned = pinned;
       if (run !== undefined) request.once = run.once;
       done();
     });
@@ -70,7 +71,7 @@ interface Fields {
 }
 
 function lendTo(verdict: Verdict, fields: Fields): Verdict {
-  if (verdict.action === "pass") return verdict;
+  if (verdict.action === "pass" || verdict.action === "forward") return verdict;
   try {
     fields.lend();
     return verdict;

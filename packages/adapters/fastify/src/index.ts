@@ -1,4 +1,4 @@
-import type { MountOptions, Once, Onceover } from "@onceover/core";
+import type { MountOptions, Once, Onceover, Pinned } from "@onceover/core";
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { answering } from "./answering.js";
@@ -9,6 +9,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** This run of the request's idempotency key; `undefined` where the request carries none. */
     once: Once | undefined;
+    /** The pins this request was let in by; `undefined` where the instance has none. */
+    pinned: Pinned | undefined;
   }
   interface FastifyContextConfig {
     /** Options of this route, over those of the plugin, or `false` to leave the route alone. */
@@ -41,7 +43,10 @@ export const onceover: FastifyPluginAsync<OnceoverPluginOptions> = fastifyPlugin
   async function onceover(app: FastifyInstance, { once, ...options }: OnceoverPluginOptions) {
     const mountOf = createMounts(once, options);
     // Below an instance that has the plugin already, the decorator is there.
-    if (!app.hasRequestDecorator("once")) app.decorateRequest("once", undefined);
+    if (!app.hasRequestDecorator("once")) {
+      app.decorateRequest("once", undefined);
+      app.decorateRequest("pinned", undefined);
+    }
     app.addHook("onRoute", (route) => {
       if (mountOf(route.config?.onceover) !== undefined) route.handler = answering(route.handler);
     });

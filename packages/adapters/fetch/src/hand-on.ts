@@ -1,8 +1,11 @@
-import type { Once } from "@onceover/core";
+import type { Once, Pinned } from "@onceover/core";
 import type { TakenBody } from "./body.js";
 
-/** A request as a handler gets it: `once` is there for a request that carries an idempotency key. */
-export type OnceoverRequest<Incoming extends Request = Request> = Incoming & { readonly once?: Once };
+/** A request as a handler gets it: `once` is there for one that carries an idempotency key, `pinned` where the instance has pins. */
+export type OnceoverRequest<Incoming extends Request = Request> = Incoming & {
+  readonly once?: Once;
+  readonly pinned?: Pinned;
+};
 
 const handedOn = new WeakSet<Request>();
 

@@ -1,4 +1,12 @@
-import { checkHandler, type MountOptions, mountOf, type Onceover, problemAnswer, type Run } from "@onceover/core";
+import {
+  checkHandler,
+  type MountOptions,
+  mountOf,
+  type Onceover,
+  type PinnedExchange,
+  problemAnswer,
+  type Run,
+} from "@onceover/core";
 import { toLiveResponse, toResponse } from "./answer.js";
 import { TakenBody } from "./body.js";
 import { capture, type Outgoing } from "./capture.js";
@@ -44,20 +52,27 @@ export function withOnceover<Incoming extends Request, Rest extends readonly unk
     const verdict = await arriving;
     switch (verdict.action) {
       case "pass":
-        return handler(request, ...rest);
+        return (verdict.pinned ?? UNPINNED).serve(async (lend) => handler(lend(request), ...rest));
       case "answer":
         return toResponse(verdict.answer);
       case "join":
         return toLiveResponse(verdict.answer);
       case "run": {
-        const { run } = verdict;
-        const call = async () => handler(handOn(request, body, run.once), ...rest);
-        return answerOf(run, call, { clientGone: () => request.signal });
+        const { run, pinned = UNPINNED } = verdict;
+        return pinned.serve((lend) => {
+          const call = async () => handler(lend(handOn(request, body, run.once)), ...rest);
+          return answerOf(run, call, { clientGone: () => request.signal });
+        });
       }
+      case "forward":
+        return verdict.forwarder.fetch(request, verdict.target);
       // no default
     }
   };
 }
+
+/** How a request is served where the instance has no pins. */
+const UNPINNED: Pick<PinnedExchange, "serve"> = { serve: (answer) => answer((request) => request) };
 
 /** The answer of a handler that was called for a run; a failure is answered, and recorded, as a 500 problem. */
 export async function answerOf(run: Run, call: () => Promise<Response>, outgoing: Outgoing): Promise<Response> {

@@ -1,4 +1,13 @@
-import { type HeaderLine, type MountOptions, mountOf, type Once, type Onceover, type Run } from "@onceover/core";
+import {
+  type HeaderLine,
+  type MountOptions,
+  mountOf,
+  type Once,
+  type Onceover,
+  type Pinned,
+  type PinnedExchange,
+  type Run,
+} from "@onceover/core";
 import {
   answerOf,
   contextAmong,
@@ -17,6 +26,8 @@ import { watchTexts } from "./made-texts.js";
 /** What `c.get("once")` gives: this run of the request's idempotency key; absent where the request carries none. */
 export interface OnceoverVariables {
   once?: Once;
+  /** The pins this request was let in by; absent where the instance has none. */
+  pinned?: Pinned;
 }
 
 /**
@@ -45,16 +56,32 @@ export function onceover(
     const verdict = await arriving;
     switch (verdict.action) {
       case "pass":
-        return next();
+        return verdict.pinned === undefined ? next() : within(c, verdict.pinned, next);
       case "answer":
         return replace(c, toResponse(verdict.answer, linesBefore(c)));
       case "join":
         return replace(c, toLiveResponse(verdict.answer, linesBefore(c)));
-      case "run":
-        return runOn(c, next, body, verdict.run);
+      case "run": {
+        const { run, pinned } = verdict;
+        return pinned === undefined ? runOn(c, next, body, run) : within(c, pinned, () => runOn(c, next, body, run));
+      }
+      case "forward":
+        return replace(c, await verdict.forwarder.fetch(c.req.raw, verdict.target));
       // no default
     }
   };
+}
+
+/** Has the handler called by whatever knows its pins, and its answer say what they are. */
+async function within(
+  c: Context<{ Variables: OnceoverVariables }>,
+  pinned: PinnedExchange,
+  handle: () => Promise<void>,
+): Promise<void> {
+  c.set("pinned", pinned.pinned);
+  await pinned.enter(handle);
+  const dressed = pinned.dressResponse(c.res);
+  if (dressed !== c.res) replace(c, dressed);
 }
 
 async function runOn(

@@ -1,7 +1,8 @@
 import type { ServerResponse } from "node:http";
-import type { Mount, Run, Verdict } from "@onceover/core";
+import type { Mount, Pinned, PinnedExchange, Run, Verdict } from "@onceover/core";
 import { sendAnswer, sendLive } from "./answer.js";
 import { capture } from "./capture.js";
+import { dress } from "./dress.js";
 import { factsOf } from "./facts.js";
 import type { NodeRequest } from "./node-request.js";
 import { outliveConnection, seemConnected } from "./outlive.js";
@@ -18,20 +19,24 @@ export function intercept<Request extends NodeRequest>(
   request: Request,
   response: ServerResponse,
   fail: (error: Error) => void,
-  handle: (run?: Run) => unknown,
+  handle: (run?: Run, pinned?: Pinned) => unknown,
 ): void {
   const act = (verdict: Verdict): unknown => {
     switch (verdict.action) {
       case "pass":
-        return handle();
+        dress(response, verdict.pinned);
+        return within(verdict.pinned, handle);
       case "answer":
         return sendAnswer(response, verdict.answer);
       case "join":
         return sendLive(response, verdict.answer);
       case "run":
         seemConnected(request);
+        dress(response, verdict.pinned);
         capture(response, verdict.run);
-        return handle(verdict.run);
+        return within(verdict.pinned, handle, verdict.run);
+      case "forward":
+        return forward(request, response, verdict);
       // no default
     }
   };
@@ -41,6 +46,24 @@ export function intercept<Request extends NodeRequest>(
   if (!(verdict instanceof Promise)) return void act(verdict);
   outliveConnection(request);
   verdict.then(act).catch((thrown: unknown) => fail(errorOf(thrown)));
+}
+
+function within(
+  pinned: PinnedExchange | undefined,
+  handle: (run?: Run, pinned?: Pinned) => unknown,
+  run?: Run,
+): unknown {
+  return pinned === undefined ? handle(run) : pinned.enter(() => handle(run, pinned.pinned));
+}
+
+/** The forwarder answers whatever goes wrong. @throws {TypeError} where it is none for Node. */
+function forward(
+  request: NodeRequest,
+  response: ServerResponse,
+  { forwarder, target }: Extract<Verdict, { action: "forward" }>,
+): void {
+  if (forwarder.node === undefined) throw new TypeError("forwarder must be one for Node, such as nodeForward()");
+  void forwarder.node(request, response, target);
 }
 
 /** A framework may take what is no error for none, or for a word of its own, and call the handler without its key. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import { checkHandler, type MountOptions, mountOf, type Once, type Onceover, problemAnswer } from "@onceover/core";
+import { checkHandler, type MountOptions, mountOf, type Once, type Onceover, type Pinned, problemAnswer } from "@onceover/core";
 import { sendAnswer } from "./answer.js";
 import { intercept } from "./intercept.js";
 import type { NodeRequest, NodeResponse } from "./node-request.js";
@@ -11,11 +11,15 @@ export type NodeListener<Request extends NodeRequest = IncomingMessage> = (
   response: NodeResponse<Request>,
 ) => void;
 
-/** A listener; it may be an async function. `once` is there for a request that carries an idempotency key. */
+/**
+ * A listener; it may be an async function. `once` is there for a request that carries an idempotency key, `pinned` where the
+ * instance has pins.
+ */
 export type OnceListener<Request extends NodeRequest = IncomingMessage> = (
   request: Request,
   response: NodeResponse<Request>,
   once?: Once,
+  pinned?: Pinned,
 ) => unknown;
 
 /**
@@ -40,9 +44,9 @@ export function onceover<Request extends NodeRequest>(
   return function onceover(request, given) {
     const response = asHttp1(given);
     const failed = () => sendAnswer(response, problemAnswer("handler-failed"));
-    intercept(mount, request, response, failed, (run) => {
-      if (run === undefined) return listener(request, given);
-      return call(() => listener(request, given, run.once)).catch((error: unknown) => {
+    intercept(mount, request, response, failed, (run, pinned) => {
+      if (run === undefined) return listener(request, given, undefined, pinned);
+      return call(() => listener(request, given, run.once, pinned)).catch((error: unknown) => {
         run.failed(error);
         if (response.writableEnded) return;
         if (response.headersSent) response.destroy();

@@ -17,6 +17,13 @@ export function failureOf(cause: Error): OnceoverError {
   return new OnceoverError("store-unavailable", `Redis failed: ${cause.message}`, { cause });
 }
 
+/** The same failure where nothing but `store-unavailable` is promised: what cannot be read or written is as good as out of reach. */
+export function asUnavailable(failed: OnceoverError): OnceoverError {
+  const { code, cause } = failed;
+  if (code === "store-unavailable" || !(cause instanceof Error)) return failed;
+  return new OnceoverError("store-unavailable", `Redis failed: ${cause.message}`, { cause });
+}
+
 /** A record exists that these scripts cannot read; none of them touched it. */
 export function unreadable(cause?: unknown): OnceoverError {
   const message = "Redis holds a record that this version of onceover cannot read; nothing was written";

@@ -4,13 +4,14 @@ import { clientPrefix, isCluster } from "./client.js";
 import { withDeadline } from "./deadline.js";
 import { directSender, type Send } from "./direct-sender.js";
 import { storeError } from "./errors.js";
-import { late, notBytes } from "./failure.js";
+import { late } from "./failure.js";
 import { forgetPage } from "./forget-scope.js";
 import { parseCursor } from "./key-walk.js";
 import { createListener } from "./listener.js";
 import { checkOptions, type RedisStoreOptions } from "./options.js";
 import { replicatedSender } from "./replicated-sender.js";
 import { decodeAcquire, decodeForgotten, decodeFound, decodeProbe, decodeWritten } from "./reply.js";
+import { bytesOfReply } from "./reply-bytes.js";
 import { type Script, scripts } from "./script.js";
 import { serverClock } from "./server-clock.js";
 import { listUnknowns } from "./unknowns.js";
@@ -47,7 +48,7 @@ export function redisStore(options: RedisStoreOptions): Store {
   ): Promise<Buffer> {
     return withDeadline(
       endMs,
-      async () => bytesOf(await send({ script, key: prefix + key, args }, endMs)),
+      async () => bytesOfReply(await send({ script, key: prefix + key, args }, endMs)),
       (error) => storeError(error, [key, ...args]),
     );
   }
@@ -126,9 +127,4 @@ export function redisStore(options: RedisStoreOptions): Store {
       replicated?.close();
     },
   };
-}
-
-function bytesOf(reply: unknown): Buffer {
-  if (Buffer.isBuffer(reply)) return reply;
-  throw notBytes(reply);
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { REGISTRY_SCRIPTS } from "./registry-over.js";
 import { ABANDON } from "./scripts/abandon.js";
 import { ACQUIRE } from "./scripts/acquire.js";
 import { COMPLETE } from "./scripts/complete.js";
@@ -33,6 +34,13 @@ export const scripts = {
   forget: script(FORGET),
   inspect: script(INSPECT),
   probe: script(PROBE),
+} as const;
+
+export const registryScripts = {
+  write: script(REGISTRY_SCRIPTS.write),
+  count: script(REGISTRY_SCRIPTS.count),
+  list: script(REGISTRY_SCRIPTS.list),
+  remove: script(REGISTRY_SCRIPTS.remove),
 } as const;
 
 function script(lua: string): Script {

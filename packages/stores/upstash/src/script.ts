@@ -1,4 +1,14 @@
-import { ABANDON, ACQUIRE, COMPLETE, FORGET, INSPECT, PROBE, READ, RENEW } from "@onceover/redis/scripts";
+import {
+  ABANDON,
+  ACQUIRE,
+  COMPLETE,
+  FORGET,
+  INSPECT,
+  PROBE,
+  READ,
+  REGISTRY_SCRIPTS,
+  RENEW,
+} from "@onceover/redis/scripts";
 import { asText } from "./as-text.js";
 
 /** The scripts of @onceover/redis, taking and giving text. */
@@ -11,6 +21,14 @@ export const scripts = {
   forget: asText(FORGET),
   inspect: asText(INSPECT),
   probe: asText(PROBE),
+} as const;
+
+/** The same of a registry. */
+export const registryScripts = {
+  write: asText(REGISTRY_SCRIPTS.write),
+  count: asText(REGISTRY_SCRIPTS.count),
+  list: asText(REGISTRY_SCRIPTS.list),
+  remove: asText(REGISTRY_SCRIPTS.remove),
 } as const;
 
 const digests = new Map<string, string>();

@@ -4,8 +4,9 @@
  */
 export { acquireArgs, whole } from "../arguments.js";
 export { withDeadline } from "../deadline.js";
-export { failureOf, late, notBytes } from "../failure.js";
+export { asUnavailable, failureOf, late, notBytes } from "../failure.js";
 export { keysAmong, patternOf } from "../key-names.js";
+export { REGISTRY_SCRIPTS, registryOver } from "../registry-over.js";
 export { decodeAcquire, decodeForgotten, decodeFound, decodeProbe, decodeWritten } from "../reply.js";
 export { type ServerClock, serverClock } from "../server-clock.js";
 export { ABANDON } from "./abandon.js";

@@ -1,0 +1,142 @@
+import { OnceoverError } from "@onceover/core";
+import type { HeaderLine } from "../facts.js";
+import type { Mount, Onceover } from "../onceover.js";
+import type { MountOptions } from "../options.js";
+import type { PinControl, PinGround, PinnedFetch, PinnedOnceover, PinRules, Pins, PinValue } from "../pinned.js";
+import { after } from "../platform.js";
+import type { Router } from "../revisions/router.js";
+import { show } from "../show.js";
+import { ambient } from "./ambient.js";
+import { stampLines } from "./head-lines.js";
+import { livePins } from "./live-pins.js";
+import { type PinOptions, type PinSettings, pinSettings, requiredPins } from "./pin-settings.js";
+import { type PinContext, pinnedMount } from "./pinned-mount.js";
+import { createReading, type Read, type Reading } from "./reading.js";
+
+/**
+ * Checks what each request was built against, before its key is claimed; refuses it where the backend has something else, or
+ * sends it to a revision that matches. Every answer says which revision it is from, and what the backend has.
+ *
+ * @throws {TypeError} that names the option, its rule and the value.
+ * @example
+ * const once = createOnceover({
+ *   service: "search", revision: "r42", store, scope,
+ *   pins: pins({
+ *     writes: { schemaRev: 12, indexHash: "ix1-9f86d081" },
+ *     accepts: { schemaRev: [11, 12] },
+ *     read: redisPins({ client, key: "search:live" }),
+ *   }),
+ * });
+ */
+export function pins<Own extends Readonly<Record<string, PinValue | undefined>> = Readonly<Record<never, never>>>(
+  options: PinOptions<Own>,
+): PinRules {
+  const settings = pinSettings(options);
+  return (once, ground) => attach(settings, once, ground);
+}
+
+function attach<Request>(settings: PinSettings, once: Onceover<Request>, ground: PinGround): PinnedOnceover<Request> {
+  const reading = readingOf(settings, ground);
+  const live = () => {
+    // Sees to it that it is read anew; what that finds is announced next time.
+    void reading.get();
+    return reading.latest?.outcome === "read" ? reading.latest.value : settings.writes;
+  };
+  const router = settings.revisions?.attach(ground, { writes: settings.writes, accepts: settings.accepts, live });
+  const context = contextOf(settings, reading, router, ground);
+  return {
+    ...once,
+    mount: (options = {}) => mountOn(context, once, options),
+    fetch: ambientFetch,
+    pins: controlOf(reading, router),
+  };
+}
+
+function readingOf(settings: PinSettings, { platform, emit }: PinGround): Reading<Pins> {
+  const { read, times, writes } = settings;
+  const always = { ...times, refreshMs: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
+  if (read === undefined)
+    return createReading(
+      platform,
+      () => writes,
+      always,
+      () => {},
+    );
+  const told = (found: Read<Pins>) => {
+    if (found.outcome === "unreadable") emit({ type: "read-failed", what: "pins", error: found.error });
+  };
+  return createReading(platform, () => after(read(), (said) => livePins(settings, said)), times, told);
+}
+
+function contextOf(
+  settings: PinSettings,
+  reading: Reading<Pins>,
+  router: Router | undefined,
+  { revision, emit }: PinGround,
+): PinContext {
+  const { names, prefix } = settings;
+  const about: HeaderLine[] = [["Revision", revision], ...(router?.lines ?? [])];
+  const varies = [...names.flatMap(({ spellings }) => spellings), ...(router?.varies ?? [])];
+  return {
+    settings,
+    reading,
+    router,
+    ground: { revision, names, router, varies, stamp: stampLines(about, names, prefix) },
+    emit,
+  };
+}
+
+/** A mount's own `pins` are ours to check; the rest is checked by the mount behind us. */
+function mountOn<Request>(
+  context: PinContext,
+  once: Onceover<Request>,
+  options: MountOptions<Request>,
+): Mount<Request> {
+  const { pins: own, ...others } = options;
+  const mount = once.mount(others);
+  if (own === false) return mount;
+  const { settings } = context;
+  if (own === undefined) return pinnedMount(context, mount, settings.required);
+  const { required, ...unknown } = own;
+  const [name] = Object.keys(unknown);
+  if (typeof own !== "object" || name !== undefined) {
+    throw new TypeError(
+      `pins must be false or { required }, got ${name === undefined ? show(own) : `an object with ${name}`}`,
+    );
+  }
+  const names = settings.names.map((each) => each.name);
+  return pinnedMount(context, mount, required === undefined ? settings.required : requiredPins(names, required));
+}
+
+const ambientFetch: PinnedFetch = (input, init) => {
+  const pinned = ambient?.getStore();
+  if (pinned !== undefined) return pinned.fetch(input, init);
+  const { step, ...plain } = init ?? {};
+  if (step === undefined) return fetch(input, plain);
+  return Promise.reject(new TypeError(`step needs a request that is being handled, got ${show(step)}`));
+};
+
+function controlOf(reading: Reading<Pins>, router: Router | undefined): PinControl {
+  const to = async <T>(go: (router: Router) => Promise<T>): Promise<T> => {
+    if (router !== undefined) return go(router);
+    throw new OnceoverError("misuse", "pins() was given no revisions");
+  };
+  return {
+    live: async () => pinsOf(await reading.get()),
+    refresh: async () => pinsOf(await reading.refresh()),
+    announce: () =>
+      to(async (each) => {
+        await reading.get();
+        return each.announce();
+      }),
+    revoke: (revision) => to((each) => each.revoke(revision)),
+    setFloor: (revision) => to((each) => each.setFloor(revision)),
+    dismiss: (revision) => to((each) => each.dismiss(revision)),
+    sign: (...given) => to((each) => each.sign(...given)),
+  };
+}
+
+function pinsOf(read: Read<Pins>): Pins {
+  if (read.outcome === "read") return read.value;
+  throw read.error;
+}

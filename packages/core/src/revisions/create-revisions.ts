@@ -1,0 +1,220 @@
+import { OnceoverError } from "@onceover/core";
+import { durationMs } from "../duration.js";
+import type { HeaderLine, RequestFacts } from "../facts.js";
+import type { PinGround } from "../pinned.js";
+import { after, type MaybePromise } from "../platform.js";
+import { pinProblemAnswer } from "../problem.js";
+import { type AddressRule, addressRule } from "./addresses.js";
+import { type Announcer, createAnnouncer } from "./announcer.js";
+import { createGranting } from "./granting.js";
+import type { PinKeys } from "./pin-keys.js";
+import { PIN_HEADER, PIN_PARAMETER, withoutParameter } from "./revision-pin.js";
+import { checkRevisions, type RevisionsOptions } from "./revisions-options.js";
+import { type InstanceAnnounced, ids, isRevisionId } from "./roster.js";
+import type { Revisions, Routed, Router, SelfPins } from "./router.js";
+import { pickInstance, seekRevision } from "./seek.js";
+import { type SteeringGround, steer } from "./steering.js";
+
+/** Counters and the floor outlive every pin. */
+const EPOCH_KEPT_MS = 30 * 24 * 3_600_000;
+
+/**
+ * Lets several revisions of a service stand side by side: each is announced in a registry, requests are sent to the one that
+ * matches their pins, and whoever began with one stays with it. Given to `pins()`, for one instance.
+ *
+ * @throws {TypeError} that names the option, its rule and the value.
+ * @example
+ * pins({
+ *   writes: { indexHash },
+ *   revisions: revisions({
+ *     registry: redisRegistry({ client }),
+ *     keys: createPinKeys({ service: "search", keys: [{ id: "2026-11", secret: process.env.PIN_SECRET }] }),
+ *     address: `http://${process.env.POD_IP}:8080`,
+ *     addresses: (url) => url.port === "8080" && url.hostname.startsWith("10.0."),
+ *     forwarder: nodeForward(),
+ *   }),
+ * });
+ */
+export function revisions(options: RevisionsOptions): Revisions {
+  checkRevisions(options);
+  let isAttached = false;
+  return {
+    attach(ground, self) {
+      if (isAttached) throw new TypeError("revisions() was given to an instance already; make one for each");
+      if (!isRevisionId(ground.revision)) {
+        throw new TypeError(
+          `revision must be 1 to 60 of [0-9A-Za-z._-] with revisions, got ${JSON.stringify(ground.revision)}`,
+        );
+      }
+      isAttached = true;
+      return createRouter(options, ground, self);
+    },
+  };
+}
+
+function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPins): Router {
+  const { keys, cookie = true, deploymentId = false, override, announceOnRequest = false, release } = options;
+  const { platform, revision } = ground;
+  const announcer = announcerOf(options, ground, self);
+  const pinLifetimeMs = durationMs(options.pinLifetime ?? "1h") ?? 0;
+  const steering: SteeringGround = {
+    revision,
+    keys,
+    override,
+    deploymentId,
+    hasCookie: cookie,
+    renewBelowMs: pinLifetimeMs / 2,
+    epochMs: platform.epochMs,
+    roster: announcer.roster,
+    emit: ground.emit,
+  };
+  const granting = createGranting({
+    revision,
+    keys,
+    gives: options.givePins ?? "streams",
+    hasCookie: cookie && keys !== undefined,
+    pinLifetimeMs,
+    livesUntilMs: options.livesUntil?.getTime() ?? Number.POSITIVE_INFINITY,
+    epochMs: platform.epochMs,
+    epoch: announcer.epoch,
+  });
+  return {
+    varies: variesOf(options),
+    lines: release === undefined ? [] : [["Release", release]],
+    plainTarget: (target) => plainTarget(options, target),
+    steer: (facts) => steer(steering, facts),
+    seek: (asked) =>
+      after(announcer.roster(), (roster) =>
+        roster === undefined ? { sought: "unknown" } : seekRevision(roster, revision, asked),
+      ),
+    route: routing(options, ground, announcer),
+    grant: granting.lines,
+    arrive() {
+      const beating = announceOnRequest ? announcer.beatIfDue() : undefined;
+      return keys === undefined ? beating : both(beating, () => both(announcer.begun(), granting.prepare));
+    },
+    announce: announcer.announce,
+    ...ruling(options, announcer, platform.epochMs),
+  };
+}
+
+/** One after the other, without waiting where there is nothing to wait for. */
+function both(first: MaybePromise<void>, second: () => MaybePromise<void>): MaybePromise<void> {
+  return first === undefined ? second() : after(first, second);
+}
+
+function announcerOf(options: RevisionsOptions, ground: PinGround, self: SelfPins): Announcer {
+  const { registry, instance, address, publicAddress, release, canary = false, heartbeatMs = 5000 } = options;
+  return createAnnouncer(ground, self, { registry, instance, address, publicAddress, release, canary, heartbeatMs });
+}
+
+/** By these fields of a request its answer may differ. */
+function variesOf({ keys, cookie = true, override, deploymentId = false }: RevisionsOptions): string[] {
+  const varies = keys === undefined ? [] : [PIN_HEADER];
+  if (override !== undefined) varies.push("X-Release", "X-Canary");
+  if (deploymentId) varies.push("X-Deployment-Id");
+  if (deploymentId || (keys !== undefined && cookie)) varies.push("Cookie");
+  return varies;
+}
+
+function plainTarget({ keys, deploymentId = false }: RevisionsOptions, target: string): string {
+  const unpinned = keys === undefined ? target : withoutParameter(target, PIN_PARAMETER);
+  return deploymentId ? withoutParameter(unpinned, "dpl") : unpinned;
+}
+
+function routing(options: RevisionsOptions, { service }: PinGround, announcer: Announcer): Router["route"] {
+  const { forwarder, addresses = [] } = options;
+  const how = options.route ?? (forwarder === undefined ? "misdirect" : "forward");
+  const isAllowed = addressRule(addresses);
+  // A pseudonym, as RFC 9110, section 7.6.3, has it: it names the service, so that gateways of several do not refuse each other.
+  const pseudonym = `onceover-${service.replace(/[^0-9A-Za-z._-]/g, "_")}`;
+  return (facts, revision) => {
+    const instances = announcer.latest?.revisions.get(revision)?.instances ?? [];
+    if (how === "misdirect") return misdirected(revision);
+    const via = facts.header("via");
+    if (via.some((line) => line.includes(pseudonym))) return { action: "refuse", code: "forward-loop" };
+    if (how === "redirect") return redirected(facts, revision, instances, isAllowed);
+    const instance = pickInstance(instances, (each) => isAllowed(each.address, revision), Math.random());
+    if (instance?.address === undefined || forwarder === undefined) return UNREACHABLE;
+    const headers: HeaderLine[] = [["Via", [...via, `1.1 ${pseudonym}`].join(", ")]];
+    return { action: "forward", forwarder, target: { revision, address: instance.address, headers } };
+  };
+}
+
+const UNREACHABLE: Routed = { action: "refuse", code: "revision-unreachable" };
+
+function misdirected(revision: string): Routed {
+  return { action: "send", how: "misdirect", answer: pinProblemAnswer("misdirected", { members: { revision } }) };
+}
+
+/** 307 has the client send the same request, body and all, to the other revision. */
+function redirected(
+  { target }: RequestFacts,
+  revision: string,
+  instances: readonly InstanceAnnounced[],
+  isAllowed: AddressRule,
+): Routed {
+  const instance = pickInstance(instances, (each) => isAllowed(each.publicAddress, revision), Math.random());
+  if (instance?.publicAddress === undefined || !target.startsWith("/")) return UNREACHABLE;
+  const location = instance.publicAddress.replace(/\/$/, "") + target;
+  const headers: HeaderLine[] = [
+    ["Location", location],
+    ["Cache-Control", "no-store"],
+  ];
+  return { action: "send", how: "redirect", answer: { status: 307, headers, chunks: [] } };
+}
+
+/** What an operator, or a rollout, says about revisions. */
+function ruling(
+  { registry, keys }: RevisionsOptions,
+  announcer: Announcer,
+  epochMs: () => number,
+): Pick<Router, "revoke" | "setFloor" | "dismiss" | "sign"> {
+  return {
+    async revoke(revision) {
+      await registry.count(await announcer.service(), ids.epoch(idOf(revision)), EPOCH_KEPT_MS);
+      await announcer.refresh();
+    },
+    async setFloor(revision) {
+      await registry.write(await announcer.service(), ids.floor, idOf(revision), EPOCH_KEPT_MS);
+      await announcer.refresh();
+    },
+    async dismiss(revision) {
+      const service = await announcer.service();
+      for (const id of await silentInstances(registry, service, idOf(revision))) await registry.remove(service, id);
+      await announcer.refresh();
+    },
+    async sign(kind, revision, lifetimeMs) {
+      const signer = signerOf(keys);
+      const { epochs } = await announcer.refresh();
+      const expiresAtMs = epochMs() + lifetimeMs;
+      return signer.sign({ kind, revision: idOf(revision), epoch: epochs.get(revision) ?? 0, expiresAtMs });
+    },
+  };
+}
+
+async function silentInstances(
+  registry: RevisionsOptions["registry"],
+  service: string,
+  revision: string,
+): Promise<string[]> {
+  const entries = await registry.list(service);
+  return entries
+    .filter(({ id, text, ageMs }) => id.startsWith("i.") && isSilent(text, ageMs, revision))
+    .map(({ id }) => id);
+}
+
+function isSilent(text: string, ageMs: number, revision: string): boolean {
+  const announced: Partial<InstanceAnnounced> = JSON.parse(text);
+  return announced.revision === revision && ageMs > (announced.silentAfterMs ?? 0);
+}
+
+function idOf(revision: string): string {
+  if (isRevisionId(revision)) return revision;
+  throw new TypeError(`revision must be 1 to 60 of [0-9A-Za-z._-], got ${JSON.stringify(revision)}`);
+}
+
+function signerOf(keys: PinKeys | undefined): PinKeys {
+  if (keys !== undefined) return keys;
+  throw new OnceoverError("misuse", "revisions() was given no keys");
+}

@@ -1,0 +1,25 @@
+/** Passes a request on to another revision of the service, and its answer back. */
+
+import type { HeaderLine } from "../facts.js";
+
+/** Where a request goes, and what goes with it. Made by core from configuration and registry, never from the request. */
+export interface ForwardTarget {
+  /** The revision it is meant for. */
+  readonly revision: string;
+  /** Origin of the instance, such as `http://10.0.3.7:8080`; allowed by the configuration. */
+  readonly address: string;
+  /** Header lines to send in place of what the request has under the same names: `Via`, for one. */
+  readonly headers: readonly HeaderLine[];
+}
+
+/**
+ * Passes requests on, each as it comes and its answer as it comes. It is never asked twice for one request. What goes wrong it
+ * answers itself: 503 `revision-unreachable` where nothing of the request has left, 502 `forward-failed` where some has. It
+ * follows no redirects and never rejects.
+ */
+export interface Forwarder {
+  /** For adapters on `Request` and `Response`. @throws {TypeError} where it takes none of these. */
+  fetch(request: Request, target: ForwardTarget): Promise<Response>;
+  /** For adapters on Node's own request and response. Resolves when the exchange is over. */
+  node?(request: object, response: object, target: ForwardTarget): Promise<void>;
+}

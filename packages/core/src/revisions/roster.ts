@@ -1,0 +1,179 @@
+/** The revisions of a service, as the registry has them: what each announced of itself, and how long ago. */
+
+import type { Pins, PinValue } from "../pinned.js";
+import type { AcceptedPins, Offer } from "../pins/decide-pins.js";
+import { isPinValue } from "../pins/own-pins.js";
+import type { RegistryEntry } from "./registry.js";
+
+/** What one instance announces: part of a revision, at an address. */
+export interface InstanceAnnounced {
+  readonly revision: string;
+  readonly state: "serving" | "draining" | "closed";
+  /** Origin for other instances. */
+  readonly address?: string | undefined;
+  /** Origin for clients that are redirected. */
+  readonly publicAddress?: string | undefined;
+  readonly canary?: boolean | undefined;
+  /** After this long without a word it counts as silent, in milliseconds. */
+  readonly silentAfterMs: number;
+  /** What its backend had. */
+  readonly live: Pins;
+}
+
+/** What a revision announces, the same from each of its instances. */
+export interface RevisionAnnounced {
+  readonly writes: Pins;
+  readonly accepts: AcceptedPins;
+  readonly release?: string | undefined;
+}
+
+/** What is known of a revision. `silent`: it did not say that it leaves, and nothing is heard of it. */
+export type RevisionState = "serving" | "draining" | "silent" | "gone";
+
+/** A revision and those of its instances that are live. */
+export interface KnownRevision extends Offer, RevisionAnnounced {
+  readonly revision: string;
+  readonly state: RevisionState;
+  /** How long ago it was announced first, in milliseconds. */
+  readonly sinceMs: number;
+  readonly isCanary: boolean;
+  readonly instances: readonly InstanceAnnounced[];
+}
+
+/** What the registry has of one service. */
+export interface Roster {
+  readonly revisions: ReadonlyMap<string, KnownRevision>;
+  readonly epochs: ReadonlyMap<string, number>;
+  /** Pins of revisions that were announced before this one are refused. */
+  readonly floor: string | undefined;
+}
+
+/** The ids of a service's texts: one for each instance, revision and epoch, and the floor. */
+export const ids = {
+  instance: (id: string) => `i.${id}`,
+  revision: (revision: string) => `r.${revision}`,
+  epoch: (revision: string) => `e.${revision}`,
+  floor: "floor",
+} as const;
+
+/** Whether a revision's id can be part of a registry's. */
+export function isRevisionId(revision: string): boolean {
+  return /^[0-9A-Za-z._-]{1,60}$/.test(revision);
+}
+
+/**
+ * Reads what a registry has.
+ * @throws {TypeError} where a text is none of ours: then nothing is known, rather than half of it.
+ */
+export function readRoster(entries: readonly RegistryEntry[]): Roster {
+  const epochs = new Map<string, number>();
+  const announced = new Map<string, RevisionAnnounced & { readonly sinceMs: number }>();
+  const heard: Heard[] = [];
+  let floor: string | undefined;
+  for (const { id, text, ageMs, sinceMs } of entries) {
+    const name = id.slice(2);
+    if (id === ids.floor) floor = text;
+    else if (id.startsWith("e.")) epochs.set(name, wholeNumber(text));
+    else if (id.startsWith("r.")) announced.set(name, { ...revisionOf(text), sinceMs });
+    else if (id.startsWith("i.")) heard.push({ ...instanceOf(text), ageMs });
+  }
+  const revisions = new Map<string, KnownRevision>();
+  for (const [revision, about] of announced) {
+    revisions.set(
+      revision,
+      knownRevision(
+        revision,
+        about,
+        heard.filter((each) => each.revision === revision),
+      ),
+    );
+  }
+  return { revisions, epochs, floor };
+}
+
+type Heard = InstanceAnnounced & { readonly ageMs: number };
+
+function knownRevision(
+  revision: string,
+  about: RevisionAnnounced & { readonly sinceMs: number },
+  heard: readonly Heard[],
+): KnownRevision {
+  const open = heard.filter((each) => each.state !== "closed");
+  const live = open.filter((each) => each.ageMs <= each.silentAfterMs);
+  const serving = live.filter((each) => each.state === "serving");
+  const instances = serving.length > 0 ? serving : live;
+  const state = open.length === 0 ? "gone" : live.length === 0 ? "silent" : serving.length > 0 ? "serving" : "draining";
+  const latest = [...live].sort((one, other) => one.ageMs - other.ageMs)[0];
+  return {
+    ...about,
+    revision,
+    state,
+    instances,
+    live: latest?.live ?? about.writes,
+    isCanary: instances.some((each) => each.canary === true),
+  };
+}
+
+function revisionOf(text: string): RevisionAnnounced {
+  const { writes, accepts, release } = objectOf(text);
+  if (release !== undefined && typeof release !== "string") throw unreadable();
+  return { writes: pinsOf(writes), accepts: acceptsOf(accepts), release };
+}
+
+function instanceOf(text: string): InstanceAnnounced {
+  const { revision, state, address, publicAddress, canary, silentAfterMs, live } = objectOf(text);
+  if (typeof revision !== "string" || typeof silentAfterMs !== "number") throw unreadable();
+  if (state !== "serving" && state !== "draining" && state !== "closed") throw unreadable();
+  return {
+    revision,
+    state,
+    address: textOf(address),
+    publicAddress: textOf(publicAddress),
+    canary: canary === true,
+    silentAfterMs,
+    live: pinsOf(live),
+  };
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(text);
+  return recordOf(value);
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  throw unreadable();
+}
+
+function pinsOf(value: unknown): Pins {
+  return Object.fromEntries(Object.entries(recordOf(value)).map(([name, each]) => [name, pinValue(each)]));
+}
+
+function acceptsOf(value: unknown): AcceptedPins {
+  return Object.fromEntries(
+    Object.entries(recordOf(value)).map(([name, each]) => {
+      if (!Array.isArray(each)) throw unreadable();
+      return [name, each.map(pinValue)];
+    }),
+  );
+}
+
+function pinValue(value: unknown): PinValue {
+  if (isPinValue(value)) return value;
+  throw unreadable();
+}
+
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  throw unreadable();
+}
+
+function wholeNumber(text: string): number {
+  const number = Number(text);
+  if (text !== "" && Number.isSafeInteger(number)) return number;
+  throw unreadable();
+}
+
+function unreadable(): TypeError {
+  return new TypeError("the registry has a text that no revision of this library has written");
+}
