@@ -70,7 +70,7 @@ export function createGranting(ground: GrantingGround): Granting {
       const isServed = status < 300 && (steered === "free" || steered === "here" || steered === "gone");
       const token = isGiven && isServed && !isPinned ? tokenAt(nowMs) : undefined;
       if (token !== undefined) return granted(token, nowMs, ground.hasCookie);
-      return ground.hasCookie && (dropsCookie || steered === "gone") ? [cookie("", 0)] : [];
+      return dropsCookie ? [cookie("", 0)] : [];
     },
   };
 }

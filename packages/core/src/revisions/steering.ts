@@ -58,7 +58,10 @@ async function steerBy(
   let dropsCookie = false;
   for (const pin of pins) {
     const held = await holds(ground, pin, "pin", roster);
-    if (typeof held === "object") return { ...steerTo(ground, held, roster), dropsCookie };
+    if (typeof held === "object") {
+      const led = steerTo(ground, held, roster);
+      return { ...led, dropsCookie: dropsCookie || (pin.from === "cookie" && led.steered === "gone") };
+    }
     if (pin.from === "cookie") dropsCookie = true;
     ground.emit({ type: "pin-dropped", why: held, from: pin.from });
   }
