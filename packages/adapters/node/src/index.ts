@@ -1,3 +1,4 @@
+export { type FilePinsOptions, filePins } from "./file-pins.js";
 export { intercept } from "./intercept.js";
 export { type NodeListener, type OnceListener, onceover } from "./listener.js";
 export type { NodeRequest, NodeResponse } from "./node-request.js";

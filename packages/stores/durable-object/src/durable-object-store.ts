@@ -1,6 +1,7 @@
 import type { Acquired, AcquireRequest, Store, StoreKey, Verified } from "@onceover/core";
+import { callAgain } from "./call.js";
 import { withDeadline } from "./deadline.js";
-import { isPassing, late } from "./errors.js";
+import { late } from "./errors.js";
 import type { RecordStub } from "./namespace.js";
 import { objectClock } from "./object-clock.js";
 import { checkOptions, type DurableObjectStoreOptions } from "./options.js";
@@ -11,8 +12,6 @@ import { findingsOf, unlessFit } from "./verify.js";
 
 const PAGE_UNKNOWNS = 100;
 const PAGE_FORGOTTEN = 200;
-/** How long to wait before asking again where the platform says so, in milliseconds; twice as long each time. */
-const FIRST_PAUSE_MS = 20;
 
 /**
  * Keeps idempotency records in SQLite Durable Objects of Cloudflare, spread over a fixed number of them, each verb one call
@@ -28,17 +27,9 @@ export function durableObjectStore(options: DurableObjectStoreOptions): Store {
   let isJoined = false;
   const deadline = () => performance.now() + timeoutMs;
 
-  /** A stub is broken by the first error of the platform, so each call has its own. */
-  async function call<T>(shard: number, verb: (object: RecordStub) => Promise<T>, endMs: number): Promise<T> {
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
-      try {
-        // If we die here, the object does it or does not; the caller's token tells which, when it asks again.
-        return await verb(namespace.get(namespace.idFromName(objectName(shard))));
-      } catch (error) {
-        if (!isPassing(error) || performance.now() + pauseMs >= endMs) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      }
-    }
+  /** The caller's token makes a verb that was done already, and is done again, the same as done once. */
+  function call<T>(shard: number, verb: (object: RecordStub) => Promise<T>, endMs: number): Promise<T> {
+    return callAgain(namespace, objectName(shard), verb, endMs);
   }
 
   /** The first object knows over how many records are spread: asked once, because it never changes. */

@@ -13,6 +13,13 @@ export function unreadable(): OnceoverError {
   return new OnceoverError("record-unreadable", message);
 }
 
+/** An announcement of another version; the registry has one code for whatever keeps it from answering. */
+export function unreadableRevision(): OnceoverError {
+  const message =
+    "the Durable Object holds an announcement that this version of onceover cannot read; nothing was written";
+  return new OnceoverError("store-unavailable", message);
+}
+
 /** The object, or a row of it, has no room. */
 export function full(): OnceoverError {
   return new OnceoverError("store-full", "the Durable Object has no room for the record; nothing was written");

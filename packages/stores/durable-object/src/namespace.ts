@@ -1,5 +1,13 @@
 import type { AcquireRequest, OwnerToken, ScopeDigest, StoreKey } from "@onceover/core";
-import type { AcquireReply, JoinReply, ReadReply, UnknownsReply, WriteReply } from "./replies.js";
+import type {
+  AcquireReply,
+  JoinReply,
+  ReadReply,
+  RevisionReply,
+  RevisionsReply,
+  UnknownsReply,
+  WriteReply,
+} from "./replies.js";
 
 /** What is used of a `DurableObjectNamespace<OnceoverRecord>`. */
 export interface RecordNamespace {
@@ -18,4 +26,8 @@ export interface RecordStub {
   forget(key: StoreKey): Promise<"ok" | "none">;
   forgetScope(scope: ScopeDigest, most: number): Promise<number>;
   unknowns(after: string, most: number): Promise<UnknownsReply>;
+  writeRevision(id: string, text: string, keepMs: number): Promise<RevisionReply>;
+  countRevision(id: string, keepMs: number): Promise<RevisionReply>;
+  listRevisions(): Promise<RevisionsReply>;
+  removeRevision(id: string): Promise<"ok" | "none">;
 }

@@ -1,15 +1,26 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AcquireRequest, OwnerToken, ScopeDigest, StoreKey } from "@onceover/core";
 import type { ObjectState } from "./object-state.js";
-import type { AcquireReply, JoinReply, ReadReply, UnknownsReply, WriteReply } from "./replies.js";
+import type {
+  AcquireReply,
+  JoinReply,
+  ReadReply,
+  RevisionReply,
+  RevisionsReply,
+  UnknownsReply,
+  WriteReply,
+} from "./replies.js";
+import { oneMore, openRevisionTable, type RevisionTable } from "./revision-table.js";
 import * as verbs from "./verbs.js";
 
 /**
- * A Durable Object that keeps one share of the records of `durableObjectStore`. Export it from the Worker's main module and
- * list it under `new_sqlite_classes` of a migration; its methods are called by the store.
+ * A Durable Object that keeps one share of the records of `durableObjectStore`, or the announcements of one service for
+ * `durableObjectRegistry`. Export it from the Worker's main module and
+ * list it under `new_sqlite_classes` of a migration; its methods are called by store and registry.
  */
 export class OnceoverRecord extends DurableObject {
   #opened: verbs.VerbParts | undefined;
+  #revisions: RevisionTable | undefined;
 
   /** Notes over how many objects records are spread. Asked of the first object only. */
   join(shards: number): JoinReply {
@@ -58,9 +69,40 @@ export class OnceoverRecord extends DurableObject {
     return verbs.unknowns(this.#parts(), after, most, Date.now());
   }
 
+  /** `RevisionRegistry.write`. */
+  writeRevision(id: string, text: string, keepMs: number): RevisionReply {
+    return this.#put(id, keepMs, () => text);
+  }
+
+  /** `RevisionRegistry.count`. */
+  countRevision(id: string, keepMs: number): RevisionReply {
+    return this.#put(id, keepMs, oneMore);
+  }
+
+  /** `RevisionRegistry.list`. */
+  listRevisions(): RevisionsReply {
+    const entries = this.#revisionTable().list(Date.now());
+    return entries === "unreadable" ? { outcome: entries } : { outcome: "list", entries };
+  }
+
+  /** `RevisionRegistry.remove`. */
+  removeRevision(id: string): "ok" | "none" {
+    return this.#revisionTable().remove(id, Date.now());
+  }
+
   /** The platform's call when the alarm rings: deletes expired records. */
   alarm(): void {
     this.#parts().retention.sweep(Date.now());
+  }
+
+  #put(id: string, keepMs: number, next: (before: string | undefined) => string): RevisionReply {
+    const text = this.#revisionTable().put(id, keepMs, Date.now(), next);
+    return text === "unreadable" ? { outcome: text } : { outcome: "put", text };
+  }
+
+  #revisionTable(): RevisionTable {
+    this.#revisions ??= openRevisionTable(this.ctx.storage);
+    return this.#revisions;
   }
 
   /** Opened by the first call and not by the constructor, so that `join` can say what is wrong. */

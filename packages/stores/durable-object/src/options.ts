@@ -10,6 +10,9 @@ export interface DurableObjectStoreOptions {
   readonly timeoutMs?: number;
 }
 
+/** Options of `durableObjectRegistry`. */
+export type DurableObjectRegistryOptions = Pick<DurableObjectStoreOptions, "namespace" | "timeoutMs">;
+
 /** More would make `unknowns()` and `forgetScope()` a matter of minutes. */
 const MOST_SHARDS = 4096;
 

@@ -3,6 +3,7 @@
  * an exception, since an error that crosses over loses its class.
  */
 import type { DoneRecord, OwnedRecord, RunningRecord, StoreKey, UnknownRecord, Written } from "@onceover/core";
+import type { RegistryEntry } from "@onceover/core/revisions";
 
 /** A run of somebody else's, by its lease. */
 export type ForeignRun = RunningRecord | UnknownRecord;
@@ -48,3 +49,9 @@ export type JoinReply =
   | { readonly outcome: "joined"; readonly nowMs: number }
   | { readonly outcome: "apart"; readonly shards: number }
   | { readonly outcome: "no-sql" };
+
+/** What a write or a count of an announcement is answered: the text that is there now. */
+export type RevisionReply = { readonly outcome: "put"; readonly text: string } | Unreadable;
+
+/** All announcements of a service. */
+export type RevisionsReply = { readonly outcome: "list"; readonly entries: readonly RegistryEntry[] } | Unreadable;

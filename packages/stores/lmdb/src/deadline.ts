@@ -58,6 +58,19 @@ export function deadline(timeoutMs: number): Deadline {
   return { bound, watch, idle };
 }
 
+/** Calls `attempt` until it says something else than "again", for as long as somebody waits for it. */
+export async function untilSettled<T>(
+  what: string,
+  isOver: () => boolean,
+  attempt: () => Promise<T | "again"> | T | "again",
+): Promise<T> {
+  for (;;) {
+    const result = await attempt();
+    if (result !== "again") return result;
+    if (isOver()) throw unavailable(`${what} gave way to other writers until its time was over`);
+  }
+}
+
 /** A call that did not get its answer. */
 export function unavailable(message: string, cause?: unknown): OnceoverError {
   return new OnceoverError("store-unavailable", `the LMDB file: ${message}`, { cause });

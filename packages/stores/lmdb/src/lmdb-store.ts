@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import {
   type ForgottenPage,
@@ -9,8 +9,9 @@ import {
   type UnknownPage,
   type Verified,
 } from "@onceover/core";
-import { deadline, unavailable } from "./deadline.js";
+import { deadline, unavailable, untilSettled } from "./deadline.js";
 import { findingsOf } from "./findings.js";
+import { checkClock, checkPath, checkTimeout } from "./options.js";
 import { openRecordFile, type Seen } from "./record-file.js";
 import { freeBytes, watchRoom } from "./room.js";
 import { sweeper } from "./sweeper.js";
@@ -57,7 +58,7 @@ export function lmdbStore(options: LmdbStoreOptions): Store {
   checkPath(path);
   checkMaxBytes(maxBytes);
   checkTimeout(timeoutMs);
-  if (typeof nowMs !== "function") throw new TypeError(`nowMs must be a function, got ${String(nowMs)}`);
+  checkClock(nowMs);
 
   const directory = dirname(resolve(path));
   mkdirSync(directory, { recursive: true });
@@ -71,13 +72,7 @@ export function lmdbStore(options: LmdbStoreOptions): Store {
   /** Looks, lets `attempt` decide and write, and looks again while somebody else was faster. */
   function call<T>(verb: string, key: StoreKey, attempt: Attempt<T>): Promise<T> {
     if (closing !== undefined) return Promise.reject(unavailable(`${verb} after close()`));
-    return bound(verb, async (isOver) => {
-      for (;;) {
-        const result = await attempt(file.look(key), isOver);
-        if (result !== "again") return result;
-        if (isOver()) throw unavailable(`${verb} gave way to other writers until its time was over`);
-      }
-    });
+    return bound(verb, (isOver) => untilSettled(verb, isOver, () => attempt(file.look(key), isOver)));
   }
 
   /** Runs what only reads, and needs no deadline since it waits for nothing. */
@@ -133,15 +128,6 @@ export function lmdbStore(options: LmdbStoreOptions): Store {
   };
 }
 
-function checkPath(path: string): void {
-  if (typeof path !== "string" || path.trim() === "" || path.includes("\0")) {
-    throw new TypeError(`path must be the path of a file, got ${JSON.stringify(path)}`);
-  }
-  if (path.endsWith("/") || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw new TypeError(`path must be the path of a file, got the directory ${JSON.stringify(path)}`);
-  }
-}
-
 function checkCursor(verb: string, cursor: string): void {
   if (typeof cursor === "string") return;
   throw new TypeError(`cursor must be one that ${verb}() gave, got ${String(cursor)}`);
@@ -150,10 +136,4 @@ function checkCursor(verb: string, cursor: string): void {
 function checkMaxBytes(maxBytes: number): void {
   if (Number.isSafeInteger(maxBytes) && maxBytes > 0) return;
   throw new TypeError(`maxBytes must be a positive number of bytes, got ${String(maxBytes)}`);
-}
-
-function checkTimeout(timeoutMs: number): void {
-  // Node's timers hold 31 bits; a longer delay would fire at once.
-  if (timeoutMs > 0 && timeoutMs <= 2 ** 31 - 1) return;
-  throw new TypeError(`timeoutMs must be a positive number of milliseconds below 2^31, got ${String(timeoutMs)}`);
 }

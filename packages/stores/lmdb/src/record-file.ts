@@ -1,19 +1,6 @@
-/**
- * The file: reads of the latest committed state, and writes on condition.
- *
- * Every entry carries a version that is drawn anew with each write. A verb looks, decides, and writes *if the version is
- * still the one it looked at*; LMDB checks that inside the write transaction, on a thread of its own. So the outcome is
- * decided by what is stored, and the writer lock is never held while JavaScript runs: a transaction with a callback
- * would keep every other process waiting for this one's event loop, and for ever while this one is paused.
- *
- * Options of `open` that the promises rest on:
- * - `overlappingSync: false`: a commit is on the disk before any process can see it, so nobody replays an answer that a
- *   power cut could still take back.
- * - `eventTurnBatching: false`: with it, a commit that fails leaves a rejection nobody can handle, which ends the process.
- */
-import { randomInt } from "node:crypto";
+/** The records of the file: reads of the latest committed state, and writes on condition. */
 import { OnceoverError, type StoreKey } from "@onceover/core";
-import { type Database, open } from "lmdb";
+import { checkedVersion, newVersion, onCondition, openEntries, openEnvironment, settled } from "./environment.js";
 import { decodeHeld, encodeHeld, type HeldRecord } from "./held-record.js";
 import { isLive } from "./transitions.js";
 
@@ -53,12 +40,10 @@ export interface RecordFile {
   close(): Promise<void>;
 }
 
-const MAX_VERSION = 2 ** 48 - 1;
-
 /** Opens the file, and makes it where there is none. Waits for the writer lock. */
 export function openRecordFile(path: string): RecordFile {
-  const root = open({ path, noSubdir: true, overlappingSync: false, eventTurnBatching: false });
-  const records = root.openDB<Buffer, string>({ name: "records", encoding: "binary", useVersions: true });
+  const root = openEnvironment(path);
+  const records = openEntries(root, "records");
   const answers = root.openDB<Buffer, string>({ name: "answers", encoding: "binary" });
 
   function look(key: StoreKey): Seen {
@@ -76,7 +61,7 @@ export function openRecordFile(path: string): RecordFile {
     if (answer === undefined && seen.version !== undefined) {
       return (await settled(records.put(key, envelope, version, seen.version))) ? written : undefined;
     }
-    const done = await onCondition(records, key, seen, () => {
+    const done = await onCondition(records, key, seen.version, () => {
       records.put(key, envelope, version);
       // A copy: the write happens later, and the caller may use its bytes again when the deadline has passed.
       if (answer instanceof Uint8Array) answers.put(key, Buffer.from(answer));
@@ -86,7 +71,7 @@ export function openRecordFile(path: string): RecordFile {
   }
 
   function remove(key: StoreKey, seen: Seen): Promise<boolean> {
-    return onCondition(records, key, seen, () => {
+    return onCondition(records, key, seen.version, () => {
       records.remove(key);
       answers.remove(key);
     });
@@ -124,33 +109,6 @@ export function ageOf(seen: Seen, nowMs: number): "live" | "expired" | "unreadab
 }
 
 const NOTHING: Seen = { held: () => undefined };
-
-function onCondition(records: Database<Buffer, string>, key: StoreKey, seen: Seen, writes: () => void) {
-  const { version } = seen;
-  return settled(version === undefined ? records.ifNoExists(key, writes) : records.ifVersion(key, version, writes));
-}
-
-/** The cause of a failed commit comes as a second promise on the error; unhandled, it would end the process. */
-async function settled(written: Promise<boolean>): Promise<boolean> {
-  try {
-    return await written;
-  } catch (error) {
-    if (error instanceof Error && "commitError" in error) {
-      throw await Promise.resolve(error.commitError).catch((cause: unknown) => cause);
-    }
-    throw error;
-  }
-}
-
-/** Never the same twice for one key, so that a record that was removed and made anew is not taken for the old one. */
-function newVersion(): number {
-  return randomInt(1, MAX_VERSION);
-}
-
-function checkedVersion(version: number | undefined): number {
-  if (version === undefined) throw new TypeError("lmdb must give the version of an entry, got undefined");
-  return version;
-}
 
 function pageBytes(stats: object): number {
   const of = stats as Readonly<Record<string, unknown>>;

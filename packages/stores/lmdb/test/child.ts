@@ -1,11 +1,13 @@
 /** Another process on the file: does what it is told over IPC. */
 import { OnceoverError, type OwnerToken, type Store, type StoreKey } from "@onceover/core";
+import type { RevisionRegistry } from "@onceover/core/revisions";
 import { open } from "lmdb";
-import { lmdbStore } from "../src/index.js";
+import { lmdbRegistry, lmdbStore } from "../src/index.js";
 import { asking } from "./asking.js";
-import type { Answer, Order, StoreVerb } from "./other-process.js";
+import type { Answer, Order, RegistryVerb, StoreVerb } from "./other-process.js";
 
 const stores = new Map<string, Store>();
+const registries = new Map<string, RevisionRegistry>();
 
 process.on("message", (order: Order) => {
   void obey(order).then(
@@ -18,6 +20,10 @@ async function obey(order: Order): Promise<unknown> {
   switch (order.order) {
     case "call":
       return callStore(storeOf(order.path), order.verb, order.args);
+    case "call-registry":
+      return callRegistry(registryOf(order.path), order.verb, order.args);
+    case "close-registry":
+      return closeRegistry(order.path);
     case "close":
       return closeStore(order.path);
     case "acquire-all":
@@ -45,6 +51,23 @@ async function closeStore(path: string): Promise<void> {
   const store = stores.get(path);
   stores.delete(path);
   await store?.close();
+}
+
+function registryOf(path: string): RevisionRegistry {
+  const registry = registries.get(path) ?? lmdbRegistry({ path });
+  registries.set(path, registry);
+  return registry;
+}
+
+async function callRegistry(registry: RevisionRegistry, verb: RegistryVerb, args: readonly unknown[]) {
+  const call = registry[verb] as (...args: readonly unknown[]) => Promise<unknown>;
+  return call(...args);
+}
+
+async function closeRegistry(path: string): Promise<void> {
+  const registry = registries.get(path);
+  registries.delete(path);
+  await registry?.close();
 }
 
 /** Acquires the keys in order, twenty at a time, each with a token of its own. */

@@ -2,14 +2,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OnceoverError, type Store, type StoreKey } from "@onceover/core";
+import type { RevisionRegistry } from "@onceover/core/revisions";
 
 /** A verb that can be called across processes. */
 export type StoreVerb = Exclude<keyof Store, "name" | "close">;
 
+/** A verb of a registry that can be called across processes. */
+export type RegistryVerb = Exclude<keyof RevisionRegistry, "name" | "close">;
+
 /** What the other process can be told to do. */
 export type Order = { readonly id: number; readonly path: string } & (
   | { readonly order: "call"; readonly verb: StoreVerb; readonly args: readonly unknown[] }
-  | { readonly order: "close" | "load" | "stop-inside-lock" }
+  | { readonly order: "call-registry"; readonly verb: RegistryVerb; readonly args: readonly unknown[] }
+  | { readonly order: "close" | "close-registry" | "load" | "stop-inside-lock" }
   | { readonly order: "acquire-all"; readonly keys: readonly StoreKey[] }
 );
 
@@ -33,6 +38,8 @@ export interface OtherProcess {
   readonly child: ChildProcess;
   /** A store that lives in the other process. */
   store(path: string): Store;
+  /** A registry that lives in the other process. */
+  registry(path: string): RevisionRegistry;
   acquireAll(path: string, keys: readonly StoreKey[]): Promise<readonly string[]>;
   /** Starts load that goes on until a call fails or the process ends; the sets grow as it is acknowledged. */
   load(path: string): Load;
@@ -106,6 +113,18 @@ function talkTo(shell: string, stderr: "inherit" | "ignore"): OtherProcess {
     return { name: "lmdb", close, ...Object.fromEntries(verbs.map((verb) => [verb, call(verb)])) } as unknown as Store;
   }
 
+  function registry(path: string): RevisionRegistry {
+    const call =
+      (verb: RegistryVerb) =>
+      (...args: readonly unknown[]) =>
+        ask({ order: "call-registry", path, verb, args });
+    const verbs = ["write", "count", "list", "remove"] as const;
+    const close = () => ask({ order: "close-registry", path });
+    const calls = Object.fromEntries(verbs.map((verb) => [verb, call(verb)]));
+    // The answers are those of a RevisionRegistry in the other process, sent by structured clone.
+    return { name: "lmdb", close, ...calls } as unknown as RevisionRegistry;
+  }
+
   function load(path: string): Load {
     const [began, completed] = [new Set<StoreKey>(), new Set<StoreKey>()];
     const end = new Promise<Error>((resolve) => {
@@ -122,6 +141,7 @@ function talkTo(shell: string, stderr: "inherit" | "ignore"): OtherProcess {
   return {
     child,
     store,
+    registry,
     load,
     acquireAll: async (path, keys) => (await ask({ order: "acquire-all", path, keys })) as readonly string[],
     stopInsideLock: (path) => ask({ order: "stop-inside-lock", path }),

@@ -47,6 +47,12 @@ export function unreadable(): OnceoverError {
   return new OnceoverError("record-unreadable", message);
 }
 
+/** An announcement of another version; the registry has one code for whatever keeps it from answering. */
+export function unreadableRevision(): OnceoverError {
+  const message = "Postgres holds an announcement that this version of onceover cannot read; nothing was written";
+  return new OnceoverError("store-unavailable", message);
+}
+
 /** The deadline passed. What was asked may or may not have happened. */
 export function late(): OnceoverError {
   return new OnceoverError("store-unavailable", "Postgres did not answer within timeoutMs");

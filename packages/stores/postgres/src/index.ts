@@ -13,5 +13,7 @@ declare module "@onceover/core" {
 }
 
 export { type MigrateOptions, migrate } from "./migrate.js";
-export type { PostgresStoreOptions } from "./options.js";
+export type { PostgresRegistryOptions, PostgresStoreOptions } from "./options.js";
+export { type PostgresPinsOptions, postgresPins } from "./postgres-pins.js";
+export { postgresRegistry } from "./postgres-registry.js";
 export { postgresStore } from "./postgres-store.js";

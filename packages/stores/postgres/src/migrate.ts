@@ -3,12 +3,13 @@ import { giveBack, lend } from "./borrow.js";
 import { checkPool, checkSchema } from "./options.js";
 import { MIGRATED } from "./sql/migrated.js";
 import { migration1 } from "./sql/migration-1.js";
+import { migration2 } from "./sql/migration-2.js";
 
 /** What leads from each version of the schema to the next; the first makes version 1. */
-const MIGRATIONS = [migration1] as const;
+const MIGRATIONS = [migration1, migration2] as const;
 
-/** The version of the schema that the statements need. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+/** The version of the schema that records need; whoever has no registry needs no other. */
+export const RECORDS_VERSION = 1;
 
 /** Options of `migrate`. */
 export interface MigrateOptions {
@@ -17,7 +18,7 @@ export interface MigrateOptions {
 }
 
 /**
- * Makes the schema, table and indexes, or brings them up to date; where they are (or are of a later version), it changes
+ * Makes the schema, its tables and indexes, or brings them up to date; where they are (or are of a later version), it changes
  * nothing and needs no right to. All in one transaction, and safe when several processes start at once.
  *
  * @throws TypeError where an option breaks its rule; what pg rejects with, as it is
@@ -37,7 +38,7 @@ export async function migrate(pool: Pool, { schema = "onceover" }: MigrateOption
 }
 
 async function migrateOver(client: PoolClient, schema: string): Promise<void> {
-  if ((await versionOf(client, schema)) >= SCHEMA_VERSION) return;
+  if ((await versionOf(client, schema)) >= MIGRATIONS.length) return;
   await client.query("BEGIN");
   // Until the end of the transaction, so that it is gone with it, behind a pooler too.
   await client.query("SELECT pg_advisory_xact_lock(hashtext('onceover migrate'), hashtext($1::text))", [schema]);

@@ -10,13 +10,20 @@ export interface PostgresStoreOptions {
   readonly timeoutMs?: number;
 }
 
+/** Options of `postgresRegistry`: those of the store. */
+export type PostgresRegistryOptions = PostgresStoreOptions;
+
 /** Throws a TypeError that names the option, its rule and what was given. */
 export function checkOptions({ pool, schema, timeoutMs }: PostgresStoreOptions): void {
   checkPool(pool);
   if (schema !== undefined) checkSchema(schema);
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= 2_147_483_647)) {
-    throw new TypeError(`timeoutMs must be a positive number of milliseconds below 2^31, got ${timeoutMs}`);
-  }
+  checkTimeout(timeoutMs);
+}
+
+/** Throws a TypeError unless a timer can take `timeoutMs`, where it is given. */
+export function checkTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || (timeoutMs > 0 && timeoutMs <= 2_147_483_647)) return;
+  throw new TypeError(`timeoutMs must be a positive number of milliseconds below 2^31, got ${timeoutMs}`);
 }
 
 /** Throws a TypeError unless `pool` looks like a Pool of pg. */

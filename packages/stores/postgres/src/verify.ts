@@ -1,5 +1,5 @@
 import type { Finding, Verified } from "@onceover/core";
-import { parseVersion, SCHEMA_VERSION } from "./migrate.js";
+import { parseVersion, RECORDS_VERSION } from "./migrate.js";
 import type { Row } from "./send.js";
 
 /** What a setting must not be, and what to say then. */
@@ -53,7 +53,7 @@ const RULES: readonly Rule[] = [
   },
   {
     setting: "schema",
-    isBroken: ({ migrated }) => parseVersion(migrated) < SCHEMA_VERSION,
+    isBroken: ({ migrated }) => parseVersion(migrated) < RECORDS_VERSION,
     problem: "the schema has no table of records, or one of an earlier version",
     mend: "call migrate(pool), or run the SQL in the package's README",
   },

@@ -4,6 +4,7 @@ import type { Pool, PoolConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { migrate, postgresStore } from "../src/index.js";
 import { migration1 } from "../src/sql/migration-1.js";
+import { migration2 } from "../src/sql/migration-2.js";
 import { findingsOf } from "../src/verify.js";
 import { asking, connect, newSchema } from "./pools.js";
 
@@ -174,7 +175,9 @@ describe("migrate()", () => {
 
   it("runs the SQL that the README gives to those who have a tool of their own", () => {
     const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-    expect(readme).toContain(`\`\`\`sql\n${migration1("onceover")}\`\`\``);
+    for (const migration of [migration1, migration2]) {
+      expect(readme).toContain(`\`\`\`sql\n${migration("onceover")}\`\`\``);
+    }
   });
 });
 
