@@ -20,6 +20,7 @@ const COMMANDS = {
   partition: (args) => [...SOURCE, "test/src/partition-main.ts", ...args],
   bench: (args) => ["--no-flush-bytecode", ...SOURCE, "bench/src/main.ts", ...args],
   "bench:dedupe": (args) => [...SOURCE, "bench/src/dedupe/main.ts", ...args],
+  "bench:pins": (args) => ["--no-flush-bytecode", ...SOURCE, "bench/src/pins/main.ts", ...args],
   build: (args) => ["scripts/build.mjs", ...args],
   check: (args) => ["scripts/check.mjs", ...args],
   ci: (args) => ["scripts/ci.mjs", ...args],

@@ -76,7 +76,7 @@ export function inProcessTable(figures: InProcessFigures): Table {
   };
 }
 
-function show({ median, least, most }: Spread, digits: number): string {
+export function show({ median, least, most }: Spread, digits: number): string {
   return `${median.toFixed(digits)} (${least.toFixed(digits)}–${most.toFixed(digits)})`;
 }
 

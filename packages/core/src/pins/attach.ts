@@ -81,7 +81,7 @@ function contextOf(
     settings,
     reading,
     router,
-    ground: { revision, names, router, varies, stamp: stampLines(about, names, prefix) },
+    ground: { revision, names, router, stamp: stampLines({ about, names, prefix, varies }) },
     emit,
   };
 }

@@ -3,7 +3,7 @@ import type { Once } from "../once.js";
 import type { Pinned, PinnedExchange, PinnedFetch, Pins } from "../pinned.js";
 import type { Router, Steer } from "../revisions/router.js";
 import { ambient } from "./ambient.js";
-import { type HeaderReader, sharingOf, varyLine } from "./head-lines.js";
+import { type HeaderReader, type Stamp, sharingOf } from "./head-lines.js";
 import type { PinName } from "./pin-names.js";
 import { propagatingFetch } from "./propagate.js";
 
@@ -11,9 +11,8 @@ import { propagatingFetch } from "./propagate.js";
 export interface ExchangeGround {
   readonly revision: string;
   readonly names: readonly PinName[];
-  readonly varies: readonly string[];
   readonly router: Router | undefined;
-  stamp(live: Pins): readonly HeaderLine[];
+  readonly stamp: Stamp;
 }
 
 /** What is known of one request whose pins were judged. */
@@ -79,15 +78,15 @@ export class Exchange implements PinnedExchange, Pinned {
   }
 
   dress(status: number, header: HeaderReader): readonly HeaderLine[] {
-    const { stamp, varies, router } = this.#ground;
+    const { stamp, router } = this.#ground;
     const { facts, live, steer } = this.#judged;
-    const lines = stamp(live);
     const sharing = sharingOf(facts.method, status, header);
-    const granted = sharing === "allowed" ? [] : (router?.grant(steer, status, header) ?? []);
-    const more: HeaderLine[] = [];
-    if (sharing !== "forbidden") more.push(varyLine(header("vary"), varies));
-    if (sharing === "unsaid" && granted.length > 0) more.push(privately(header("cache-control")));
-    return more.length + granted.length === 0 ? lines : [...lines, ...more, ...granted];
+    const lines = stamp(live, sharing === "forbidden" ? undefined : { own: header("vary") });
+    const granted = sharing === "allowed" ? undefined : router?.grant(steer, status, header);
+    if (granted === undefined || granted.length === 0) return lines;
+    return sharing === "forbidden"
+      ? [...lines, ...granted]
+      : [...lines, privately(header("cache-control")), ...granted];
   }
 
   dressResponse(response: Response): Response {

@@ -33,16 +33,32 @@ const SURROGATE = [
 /** Statuses that are kept without being told to. Source: RFC 9110, section 15.1. */
 const HEURISTIC = new Set([200, 203, 204, 206, 300, 301, 304, 308, 404, 405, 410, 414, 501]);
 
-/** The lines that say which revision answers, and what its backend has; made once for what stays the same. */
-export function stampLines(
-  about: readonly HeaderLine[],
-  names: readonly PinName[],
-  prefix: string,
-): (live: Pins) => readonly HeaderLine[] {
-  let made: { readonly live: Pins; readonly lines: readonly HeaderLine[] } | undefined;
-  return (live) => {
-    if (made?.live !== live) made = { live, lines: [...about, ...pinLines(live, names, prefix)] };
-    return made.lines;
+/** The lines that say which revision answers, and what its backend has; `vary` is added where a cache may keep the answer. */
+export type Stamp = (live: Pins, vary?: { readonly own: string | undefined }) => readonly HeaderLine[];
+
+/** What is said in every answer, beside the pins. */
+export interface StampGround {
+  readonly about: readonly HeaderLine[];
+  readonly names: readonly PinName[];
+  readonly prefix: string;
+  /** Names of the fields of a request by which answers differ. */
+  readonly varies: readonly string[];
+}
+
+/** Makes the lines; those made last are given again where nothing is new, as is nearly always so. */
+export function stampLines({ about, names, prefix, varies }: StampGround): Stamp {
+  let plain: { readonly live: Pins; readonly lines: readonly HeaderLine[] } | undefined;
+  let varied:
+    | { readonly live: Pins; readonly own: string | undefined; readonly lines: readonly HeaderLine[] }
+    | undefined;
+  return (live, vary) => {
+    if (plain?.live !== live) plain = { live, lines: [...about, ...pinLines(live, names, prefix)] };
+    if (vary === undefined) return plain.lines;
+    const { own } = vary;
+    if (varied?.live !== live || varied.own !== own) {
+      varied = { live, own, lines: [...plain.lines, varyLine(own, varies)] };
+    }
+    return varied.lines;
   };
 }
 

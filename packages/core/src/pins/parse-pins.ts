@@ -19,10 +19,9 @@ const NONE: ParsedPins = { outcome: "pins", pins: NO_PINS };
 export function parsePins(facts: Pick<RequestFacts, "header">, names: readonly PinName[], prefix: string): ParsedPins {
   let pins: Record<string, PinValue> | undefined;
   for (const pin of names) {
-    const found = textsOf(facts, pin);
-    if (found === undefined) continue;
-    if (found.size > 1) return invalid(`${pin.header} came more than once, and not with the same value.`);
-    const [text = ""] = found;
+    const text = textOf(facts, pin);
+    if (text === undefined) continue;
+    if (text === null) return invalid(`${pin.header} came more than once, and not with the same value.`);
     const value = parsePin(pin.name, text, prefix);
     if (value === undefined) return invalid(`${pin.header} must be ${wordsOf(pin.name, prefix)}.`);
     pins ??= {};
@@ -31,16 +30,24 @@ export function parsePins(facts: Pick<RequestFacts, "header">, names: readonly P
   return pins === undefined ? NONE : { outcome: "pins", pins };
 }
 
-/** The different texts that came under all spellings. Where lines were joined by a comma, each of them counts. */
-function textsOf(facts: Pick<RequestFacts, "header">, { spellings }: PinName): ReadonlySet<string> | undefined {
-  let values: Set<string> | undefined;
+/** What came under all spellings: `undefined` where nothing did, `null` where that is not one text. */
+function textOf(facts: Pick<RequestFacts, "header">, { spellings }: PinName): string | null | undefined {
+  let text: string | undefined;
   for (const spelling of spellings) {
     for (const line of facts.header(spelling)) {
-      values ??= new Set();
-      for (const value of line.split(",")) values.add(value.trim());
+      const one = textOfLine(line);
+      if (one === undefined || (text !== undefined && text !== one)) return null;
+      text = one;
     }
   }
-  return values;
+  return text;
+}
+
+/** Some servers join the lines of one name by a comma: each of them counts. */
+function textOfLine(line: string): string | undefined {
+  if (!line.includes(",")) return line.trim();
+  const [first, ...others] = line.split(",").map((text) => text.trim());
+  return others.every((text) => text === first) ? first : undefined;
 }
 
 /** The value of one pin; `undefined` where the text is none. */

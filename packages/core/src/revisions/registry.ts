@@ -28,13 +28,13 @@ export interface RevisionRegistry {
    * @param service 43 characters of base64url.
    * @param id 1 to 64 characters of `[0-9A-Za-z._-]`.
    * @param text At most 16,384 characters, well-formed; any of Unicode, NUL excepted.
-   * @throws {OnceoverError} `store-unavailable`; then it may have been written or not.
+   * @throws {OnceoverError} `store-unavailable`; then it may have been written or not. `store-full`; then it has not.
    */
   write(service: string, id: string, text: string, keepMs: number): Promise<void>;
   /**
    * Adds 1 to the number that the text of that id is, and gives the sum, in one atomic step; 0 where there is none. Two who
    * count at once get two numbers. A text that is no number is overwritten by 1.
-   * @throws {OnceoverError} `store-unavailable`; then it may have been counted or not.
+   * @throws {OnceoverError} `store-unavailable`; then it may have been counted or not. `store-full`; then it has not.
    */
   count(service: string, id: string, keepMs: number): Promise<number>;
   /**

@@ -42,6 +42,8 @@ export function carriedDeployments({ header, target }: Pick<RequestFacts, "heade
   return pins;
 }
 
+const NONE: readonly string[] = [];
+
 function add(pins: CarriedPin[], from: PinSource, values: readonly string[]): void {
   const [first] = values;
   // Joined by a comma are the lines of one header; no pin has one.
@@ -53,7 +55,9 @@ function parameters(target: string, name: string): string[] {
   return at === -1 ? [] : new URLSearchParams(target.slice(at)).getAll(name);
 }
 
-function cookieValues(lines: readonly string[], name: string): string[] {
+function cookieValues(lines: readonly string[], name: string): readonly string[] {
+  // Most requests have cookies, and few of them ours.
+  if (!lines.some((line) => line.includes(name))) return NONE;
   return lines
     .flatMap((line) => line.split(";"))
     .map((pair) => pair.trim())

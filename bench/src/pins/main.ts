@@ -1,0 +1,57 @@
+/** `npm run bench:pins`: what the check of pins costs a request, beside the same request without, among few revisions and many. */
+
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { cpuUsPerRequest } from "../served/processor-time.js";
+import { spreadOf } from "../statistics.js";
+import { plain, show } from "../table.js";
+import { openGateways } from "./gateways.js";
+
+const [rounds = 7, requests = 100_000] = process.argv.slice(2).map(Number);
+
+/** Few enough that nothing is collected meanwhile. */
+const ALLOCATIONS = 500;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+interface Figures {
+  readonly name: string;
+  readonly cpuUs: number[];
+  readonly bytes: number[];
+  serve(): void;
+}
+
+const title = `A GET with three pins, judged and its answer's lines made: processor time and bytes per request, ${rounds} rounds of ${requests}`;
+const gateways = await openGateways();
+const figures: Figures[] = gateways.map((gateway) => ({ ...gateway, cpuUs: [], bytes: [] }));
+for (let round = -2; round < rounds; round++) {
+  for (const each of figures) await measure(each, round >= 0);
+}
+console.log(plain({ title, head: ["", "µs", "µs more", "bytes allocated"], rows: rowsOf(figures) }));
+
+async function measure({ serve, cpuUs, bytes }: Figures, counts: boolean): Promise<void> {
+  const us = await cpuUsPerRequest(requests, () => {
+    for (let at = 0; at < requests; at++) serve();
+  });
+  const allocated = allocatedBytes(serve);
+  if (!counts) return;
+  cpuUs.push(us);
+  bytes.push(allocated);
+}
+
+function allocatedBytes(serve: () => void): number {
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let at = 0; at < ALLOCATIONS; at++) serve();
+  return (process.memoryUsage().heapUsed - before) / ALLOCATIONS;
+}
+
+function rowsOf([base, ...others]: readonly Figures[]): string[][] {
+  const baseUs = spreadOf(base?.cpuUs ?? []).median;
+  return [base, ...others].flatMap((each) => {
+    if (each === undefined) return [];
+    const spread = spreadOf(each.cpuUs);
+    return [[each.name, show(spread, 2), (spread.median - baseUs).toFixed(2), spreadOf(each.bytes).median.toFixed(0)]];
+  });
+}
