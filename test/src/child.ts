@@ -29,6 +29,9 @@ export interface ChildOptions {
 const GUARD = `exec 3<&0; "$@" 3<&- 2>&1 & p=$!; echo "guarded pid $p"
 (cat <&3 >/dev/null; kill -9 $p; rm -rf "$SCRATCH_FOLDER") 2>/dev/null & w=$!; wait $p; kill $w`;
 
+/** The line by which the shell names the program. */
+const PID = /^guarded pid (\d+)\n/m;
+
 /** Starts a program and settles when it has printed `ready`; rejects with its output if it ends before. */
 export async function startChild(program: string, args: readonly string[], options: ChildOptions): Promise<Child> {
   const shell = spawn("/bin/sh", ["-c", GUARD, "guard", program, ...args], {
@@ -43,7 +46,7 @@ export async function startChild(program: string, args: readonly string[], optio
     text += chunk.toString();
   });
   await untilPrinted(shell, () => text, options);
-  return { pid: Number(/^guarded pid (\d+)$/m.exec(text)?.[1]), ended, output: () => text };
+  return { pid: Number(PID.exec(text)?.[1]), ended, output: () => text };
 }
 
 function untilPrinted(
@@ -61,7 +64,8 @@ function untilPrinted(
     shell.once("error", (error) => fail(error.message));
     shell.once("exit", () => fail("ended"));
     shell.stdout.on("data", () => {
-      if (!ready.test(output())) return;
+      // A program that is quick may be up before the shell has said so.
+      if (!ready.test(output()) || !PID.test(output())) return;
       clearTimeout(timer);
       resolve();
     });

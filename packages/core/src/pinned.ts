@@ -23,7 +23,10 @@ export interface Pins {
 export interface Pinned {
   /** What the request asked for; empty where it carried no pins. */
   readonly asked: Pins;
-  /** What the backend had when the request was let in: an application with several indexes takes the one that is named here. */
+  /**
+   * What the backend had when the request was let in: an application with several indexes takes the one that is named here. Empty
+   * where the request asked for nothing, and that could not be read.
+   */
   readonly live: Pins;
   /** The revision that is running. */
   readonly revision: string;
@@ -124,6 +127,7 @@ export interface Announcing {
 
 /** A pin that one revision writes and another one, live beside it, does not accept. */
 export interface WindowMismatch {
+  /** A revision, or `backend` where it was read from there. */
   readonly writer: string;
   readonly reader: string;
   readonly pin: string;

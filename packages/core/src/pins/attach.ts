@@ -52,8 +52,8 @@ function attach<Request>(settings: PinSettings, once: Onceover<Request>, ground:
   };
 }
 
-function readingOf(settings: PinSettings, { platform, emit }: PinGround): Reading<Pins> {
-  const { read, times, writes } = settings;
+function readingOf(settings: PinSettings, { platform, emit, revision }: PinGround): Reading<Pins> {
+  const { read, times, writes, accepts } = settings;
   const always = { ...times, refreshMs: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
   if (read === undefined)
     return createReading(
@@ -62,10 +62,28 @@ function readingOf(settings: PinSettings, { platform, emit }: PinGround): Readin
       always,
       () => {},
     );
-  const told = (found: Read<Pins>) => {
-    if (found.outcome === "unreadable") emit({ type: "read-failed", what: "pins", error: found.error });
-  };
-  return createReading(platform, () => after(read(), (said) => livePins(settings, said)), times, told);
+  let told: PinValue | undefined;
+  return createReading(
+    platform,
+    () => after(read(), (said) => livePins(settings, said)),
+    times,
+    (found) => {
+      if (found.outcome === "unreadable") return emit({ type: "read-failed", what: "pins", error: found.error });
+      const { schemaRev } = found.value;
+      const accepted = accepts.schemaRev;
+      if (schemaRev === told || schemaRev === undefined || accepted === undefined) return;
+      told = schemaRev;
+      if (accepted.includes(schemaRev)) return;
+      emit({
+        type: "window-broken",
+        writer: "backend",
+        reader: revision,
+        pin: "schemaRev",
+        writes: schemaRev,
+        accepts: accepted,
+      });
+    },
+  );
 }
 
 function contextOf(

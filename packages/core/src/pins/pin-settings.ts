@@ -15,16 +15,19 @@ export interface KnownPins {
   readonly modelTag?: string | undefined;
 }
 
+/** Lists of the values of pins. */
+export type AcceptedOf<All> = {
+  readonly [Name in keyof All]?: readonly NonNullable<All[Name]>[] | undefined;
+};
+
 /** What `pins` is given. `Own` are pins of the application's own. */
 export interface PinOptions<
   Own extends Readonly<Record<string, PinValue | undefined>> = Readonly<Record<never, never>>,
 > {
   /** What this revision was built against, and writes. Its members are the pins this service has. */
-  readonly writes?: (KnownPins & Own) | undefined;
+  readonly writes?: (KnownPins & NoInfer<Own>) | undefined;
   /** Which values this revision can serve beside those it writes, such as `{ schemaRev: [11, 12] }`. @default those it writes */
-  readonly accepts?:
-    | { readonly [Name in keyof (KnownPins & Own)]?: readonly NonNullable<(KnownPins & Own)[Name]>[] | undefined }
-    | undefined;
+  readonly accepts?: AcceptedOf<KnownPins & NoInfer<Own>> | undefined;
   /** Reads what the backend has at this moment. @default it has what this revision writes */
   readonly read?: PinReader | undefined;
   /** How old what was read may be before it is read anew, beside the requests; 0 reads it for each one. In milliseconds. @default 2000 */

@@ -77,13 +77,12 @@ function withOwnPins({ schema, ownNames }: PinSettings, parsed: ParsedPins): May
   );
 }
 
-/** What is known for one who asks for nothing: it waits for the first reading, and for no other. */
+/** What is known for one who asks for nothing: it does not wait for a backend that could not be read the last time. */
 function atHand(reading: Reading<Pins>): MaybePromise<Read<Pins>> {
   const found = reading.get();
-  return found instanceof Promise && reading.latest !== undefined ? TOO_OLD : found;
+  const { latest } = reading;
+  return found instanceof Promise && latest?.outcome === "unreadable" ? latest : found;
 }
-
-const TOO_OLD: Read<Pins> = { outcome: "unreadable", error: undefined };
 
 function offerOf({ accepts, writes, onUnreadable }: PinSettings, read: Read<Pins>): Offer | undefined {
   if (read.outcome === "read") return { accepts, live: read.value };

@@ -10,9 +10,12 @@ export type Read<T> =
 
 /** Keeps what a reader says. */
 export interface Reading<T> {
-  /** The value, if it is fresh enough, and begins to read anew where it soon will not be; otherwise waits for one. Never rejects. */
-  get(): MaybePromise<Read<T>>;
-  /** What the last reading came to, however long ago that was. */
+  /**
+   * The value, if it is fresh enough, and begins to read anew where it soon will not be; otherwise waits for one. Never rejects.
+   * @param maxAgeMs for one who needs it fresher than the others do.
+   */
+  get(maxAgeMs?: number): MaybePromise<Read<T>>;
+  /** What was read, as long as that counts; else what the last reading came to, however long ago that was. */
   readonly latest: Read<T> | undefined;
   /** Reads anew. Never rejects. */
   refresh(): Promise<Read<T>>;
@@ -52,10 +55,12 @@ export function createReading<T>(
     const found = await settled(platform, read, timeoutMs);
     if (begunAtMs === atMs) begunAtMs = undefined;
     // One that began later and was faster knows more.
-    if (found.outcome === "unreadable") failed = { found, atMs: platform.monotonicMs() };
-    else if (kept === undefined || kept.atMs <= atMs) {
-      kept = { found, atMs };
-      failed = undefined;
+    if (kept === undefined || kept.atMs <= atMs) {
+      if (found.outcome === "unreadable") failed = { found, atMs: platform.monotonicMs() };
+      else {
+        kept = { found, atMs };
+        failed = undefined;
+      }
     }
     told(found);
     bell.ring();
@@ -70,10 +75,10 @@ export function createReading<T>(
     return failed !== undefined && nowMs - failed.atMs < Math.min(PAUSE_MS, Math.max(refreshMs, 1));
   }
 
-  async function wait(): Promise<Read<T>> {
+  async function wait(oldestMs: number): Promise<Read<T>> {
     for (;;) {
       const nowMs = platform.monotonicMs();
-      if (kept !== undefined && nowMs - kept.atMs < maxAgeMs) return kept.found;
+      if (kept !== undefined && nowMs - kept.atMs < oldestMs) return kept.found;
       if (failed !== undefined && isPaused(nowMs)) return failed.found;
       if (refreshMs === 0 || !isBeingRead(nowMs)) return refresh();
       await bell.rung(timeoutMs - (nowMs - (begunAtMs ?? nowMs)));
@@ -81,16 +86,17 @@ export function createReading<T>(
   }
 
   return {
-    get() {
-      if (kept === undefined) return wait();
+    get(oldestMs = maxAgeMs) {
+      if (kept === undefined) return wait(oldestMs);
       const nowMs = platform.monotonicMs();
       const ageMs = nowMs - kept.atMs;
-      if (ageMs >= maxAgeMs) return wait();
+      if (ageMs >= oldestMs) return wait(oldestMs);
       // Nobody waits for it, and it never rejects.
       if (ageMs >= refreshMs && !isBeingRead(nowMs) && !isPaused(nowMs)) void refresh();
       return kept.found;
     },
     get latest() {
+      if (kept !== undefined && platform.monotonicMs() - kept.atMs < maxAgeMs) return kept.found;
       return failed?.found ?? kept?.found;
     },
     refresh,

@@ -23,8 +23,8 @@ export interface AnnounceSettings {
 export interface Announcer {
   /** The registry's digest of the service. */
   service(): MaybePromise<string>;
-  /** Who is there; `undefined` where the registry cannot be read. */
-  roster(): MaybePromise<Roster | undefined>;
+  /** Who is there; `undefined` where the registry cannot be read. `recent` is no older than a request takes. */
+  roster(how?: "recent"): MaybePromise<Roster | undefined>;
   /** The last that was read. */
   readonly latest: Roster | undefined;
   /** Reads anew. @throws {OnceoverError} `store-unavailable`. */
@@ -44,6 +44,8 @@ export const INSTANCE_KEPT_MS = 24 * HOUR_MS;
 const REVISION_KEPT_MS = 7 * INSTANCE_KEPT_MS;
 /** After so many heartbeats that did not come an instance counts as silent. */
 const MISSED_BEATS = 3;
+/** Whoever is refused for want of a revision is refused by a list no older than this, in milliseconds. */
+const RECENT_MS = 500;
 /** The registry has a deadline of its own below it. */
 const LONGEST_READING_MS = 5000;
 
@@ -125,7 +127,7 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
   return {
     service,
     refresh,
-    roster: () => after(reading.get(), known),
+    roster: (how) => after(reading.get(how === "recent" ? RECENT_MS : undefined), known),
     get latest() {
       return latest();
     },

@@ -1,16 +1,17 @@
 import { OnceoverError } from "@onceover/core";
 import { durationMs } from "../duration.js";
 import type { HeaderLine, RequestFacts } from "../facts.js";
-import type { PinGround } from "../pinned.js";
+import type { PinGround, Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
 import { pinProblemAnswer } from "../problem.js";
 import { type AddressRule, addressRule } from "./addresses.js";
 import { type Announcer, createAnnouncer } from "./announcer.js";
+import { wholeForwarder } from "./forwarder.js";
 import { createGranting } from "./granting.js";
 import type { PinKeys } from "./pin-keys.js";
 import { PIN_HEADER, PIN_PARAMETER, withoutParameter } from "./revision-pin.js";
 import { checkRevisions, type RevisionsOptions } from "./revisions-options.js";
-import { type InstanceAnnounced, ids, isRevisionId } from "./roster.js";
+import { type InstanceAnnounced, ids, isRevisionId, type Roster } from "./roster.js";
 import type { Revisions, Routed, Router, SelfPins } from "./router.js";
 import { pickInstance, seekRevision } from "./seek.js";
 import { type SteeringGround, steer } from "./steering.js";
@@ -83,10 +84,7 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
     lines: release === undefined ? [] : [["Release", release]],
     plainTarget: (target) => plainTarget(options, target),
     steer: (facts) => steer(steering, facts),
-    seek: (asked) =>
-      after(announcer.roster(), (roster) =>
-        roster === undefined ? { sought: "unknown" } : seekRevision(roster, revision, asked),
-      ),
+    seek: (asked) => seekAmong(announcer, revision, asked),
     route: routing(options, ground, announcer),
     grant: granting.lines,
     arrive() {
@@ -96,6 +94,20 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
     announce: announcer.announce,
     ...ruling(options, announcer, platform.epochMs),
   };
+}
+
+/** Looks once more, into a list that is recent, before it finds nobody: a revision may have come a moment ago. */
+function seekAmong(announcer: Announcer, self: string, asked: Pins): ReturnType<Router["seek"]> {
+  return after(announcer.roster(), (roster) => {
+    const found = soughtIn(roster, self, asked);
+    return found.sought === "live"
+      ? found
+      : after(announcer.roster("recent"), (recent) => soughtIn(recent, self, asked));
+  });
+}
+
+function soughtIn(roster: Roster | undefined, self: string, asked: Pins): ReturnType<typeof seekRevision> {
+  return roster === undefined ? { sought: "unknown" } : seekRevision(roster, self, asked);
 }
 
 /** One after the other, without waiting where there is nothing to wait for. */
@@ -123,7 +135,8 @@ function plainTarget({ keys, deploymentId = false }: RevisionsOptions, target: s
 }
 
 function routing(options: RevisionsOptions, { service }: PinGround, announcer: Announcer): Router["route"] {
-  const { forwarder, addresses = [] } = options;
+  const { addresses = [] } = options;
+  const forwarder = options.forwarder && wholeForwarder(options.forwarder);
   const how = options.route ?? (forwarder === undefined ? "misdirect" : "forward");
   const isAllowed = addressRule(addresses);
   // A pseudonym, as RFC 9110, section 7.6.3, has it: it names the service, so that gateways of several do not refuse each other.
@@ -132,13 +145,18 @@ function routing(options: RevisionsOptions, { service }: PinGround, announcer: A
     const instances = announcer.latest?.revisions.get(revision)?.instances ?? [];
     if (how === "misdirect") return misdirected(revision);
     const via = facts.header("via");
-    if (via.some((line) => line.includes(pseudonym))) return { action: "refuse", code: "forward-loop" };
+    if (hasCome(via, pseudonym)) return { action: "refuse", code: "forward-loop" };
     if (how === "redirect") return redirected(facts, revision, instances, isAllowed);
     const instance = pickInstance(instances, (each) => isAllowed(each.address, revision), Math.random());
     if (instance?.address === undefined || forwarder === undefined) return UNREACHABLE;
     const headers: HeaderLine[] = [["Via", [...via, `1.1 ${pseudonym}`].join(", ")]];
     return { action: "forward", forwarder, target: { revision, address: instance.address, headers } };
   };
+}
+
+/** Whether a gateway of that name, and not one whose name only holds it, has passed the request on: `1.1 name (comment)`. */
+function hasCome(via: readonly string[], name: string): boolean {
+  return via.some((line) => line.split(",").some((hop) => hop.trim().split(/\s+/)[1] === name));
 }
 
 const UNREACHABLE: Routed = { action: "refuse", code: "revision-unreachable" };

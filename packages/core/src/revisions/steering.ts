@@ -26,7 +26,7 @@ export interface SteeringGround {
   readonly renewBelowMs: number;
   epochMs(): number;
   /** `undefined` where the registry cannot be read. */
-  roster(): MaybePromise<Roster | undefined>;
+  roster(how?: "recent"): MaybePromise<Roster | undefined>;
   emit(event: OnceoverEvent): void;
 }
 
@@ -44,7 +44,7 @@ export function steer(ground: SteeringGround, facts: RequestFacts): MaybePromise
 
 const NO_PINS: readonly CarriedPin[] = [];
 
-/** By what counts most: override, signed pins, deployment ids. What does not hold is dropped, and the next one counts. */
+/** Looks once more, into a list that is recent, before a revision is not there: it may have come a moment ago. */
 async function steerBy(
   ground: SteeringGround,
   facts: RequestFacts,
@@ -52,7 +52,21 @@ async function steerBy(
   pins: readonly CarriedPin[],
   deployments: readonly CarriedPin[],
 ): Promise<Steer> {
-  const roster = await ground.roster();
+  const led = await steerIn(ground, facts, asked, pins, deployments, await ground.roster());
+  if (led.steered !== "unknown" && led.steered !== "gone") return led;
+  const silently = { ...ground, emit: () => {} };
+  return steerIn(silently, facts, asked, pins, deployments, await ground.roster("recent"));
+}
+
+/** By what counts most: override, signed pins, deployment ids. What does not hold is dropped, and the next one counts. */
+async function steerIn(
+  ground: SteeringGround,
+  facts: RequestFacts,
+  asked: string | undefined,
+  pins: readonly CarriedPin[],
+  deployments: readonly CarriedPin[],
+  roster: Roster | undefined,
+): Promise<Steer> {
   const overridden = asked === undefined ? undefined : await steerByRelease(ground, facts, asked, roster);
   if (overridden !== undefined) return overridden;
   let dropsCookie = false;
