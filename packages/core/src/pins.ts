@@ -5,4 +5,4 @@ export { type HttpPinsOptions, httpPins } from "./pins/http-pins.js";
 export { type IndexParts, indexHash } from "./pins/index-hash.js";
 export type { PinReader } from "./pins/live-pins.js";
 export type { PinSchema } from "./pins/own-pins.js";
-export type { KnownPins, PinOptions } from "./pins/pin-settings.js";
+export type { AcceptedOf, KnownPins, PinOptions } from "./pins/pin-settings.js";

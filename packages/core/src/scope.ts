@@ -1,5 +1,6 @@
 import { after, type MaybePromise, type Platform } from "./platform.js";
 import type { ScopeDigest, StoreKey } from "./store.js";
+import { isWellFormed } from "./well-formed.js";
 
 /**
  * Says that every caller of the service shares one space of keys: whoever sends a key that was used before is
@@ -13,16 +14,11 @@ export type ScopeValue = string | readonly string[] | null | undefined;
 /** Names the caller of a request, from what authentication found out; never from something the client can choose freely. */
 export type ScopeFunction<Request> = (request: Request) => MaybePromise<ScopeValue>;
 
-/** Makes sure that a scope names somebody; `undefined` where it does not. */
+/** Makes sure that a scope names somebody; `undefined` where it does not. Half characters would let two callers share a scope. */
 export function scopeParts(value: ScopeValue): readonly string[] | undefined {
   const parts = typeof value === "string" ? [value] : value;
   if (!Array.isArray(parts) || parts.length === 0) return undefined;
   return parts.every((part) => typeof part === "string" && part !== "" && isWellFormed(part)) ? parts : undefined;
-}
-
-/** Lone surrogates all become the same replacement character when hashed: two callers would share a scope. */
-function isWellFormed(text: string): boolean {
-  return !/\p{Cs}/u.test(text);
 }
 
 /** Digests service, scope and key into the name of a record, which begins with the digest of service and scope alone. */

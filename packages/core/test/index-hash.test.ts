@@ -87,6 +87,8 @@ describe("indexHash()", () => {
 
   const itself: Record<string, unknown> = {};
   itself.again = itself;
+  const list: unknown[] = [];
+  list.push(list);
   it.each<[string, unknown, string]>([
     ["nothing", undefined, "indexHash must be given an object of parts, got undefined"],
     ["a list", [], "indexHash must be given an object of parts, got a list"],
@@ -115,6 +117,7 @@ describe("indexHash()", () => {
     ],
     ["half a character", { ...PARTS, extra: "\ud800" }, "extra must be JSON, got "],
     ["half a character in a name", { ...PARTS, extra: { "\ud800": 1 } }, "must have a name without half characters"],
+    ["a list that holds itself", { ...PARTS, extra: list }, "must not be nested more than 64 deep"],
     ["what holds itself", { ...PARTS, extra: itself }, "must not be nested more than 64 deep"],
   ])("%s is a TypeError that names the part", async (_, parts, message) => {
     const hashing = indexHash(parts as IndexParts);

@@ -37,10 +37,12 @@ export function pins<Own extends Readonly<Record<string, PinValue | undefined>> 
 
 function attach<Request>(settings: PinSettings, once: Onceover<Request>, ground: PinGround): PinnedOnceover<Request> {
   const reading = readingOf(settings, ground);
+  let announced = settings.writes;
   const live = () => {
     // Sees to it that it is read anew; what that finds is announced next time.
     void reading.get();
-    return reading.latest?.outcome === "read" ? reading.latest.value : settings.writes;
+    if (reading.latest?.outcome === "read") announced = reading.latest.value;
+    return announced;
   };
   const router = settings.revisions?.attach(ground, { writes: settings.writes, accepts: settings.accepts, live });
   const context = contextOf(settings, reading, router, ground);

@@ -59,6 +59,7 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
   let firstEpoch: number | undefined;
   let beatAtMs = Number.NEGATIVE_INFINITY;
   let revisionSaidAtMs = Number.NEGATIVE_INFINITY;
+  let turn = Promise.resolve();
   const reading = rosterReading(ground, settings, service, (found) => {
     if (found.outcome === "read") firstEpoch ??= epochNow(found.value);
     else emit({ type: "read-failed", what: "registry", error: found.error });
@@ -93,9 +94,16 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
     return { revision, state, address, publicAddress, canary, silentAfterMs, live: self.live() };
   }
 
-  async function beat(): Promise<void> {
+  /** One after the other: what was said before must not arrive last. Not for requests, which share no promises. */
+  function sayInTurn(): Promise<void> {
+    const said = turn.then(say);
+    turn = said.catch(() => {});
+    return said;
+  }
+
+  async function beat(saying: () => Promise<void>): Promise<void> {
     try {
-      await say();
+      await saying();
     } catch (error) {
       emit({ type: "announce-failed", error });
     }
@@ -105,7 +113,7 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
     let cancel = platform.timer(heartbeatMs, again);
     let isStopped = false;
     async function again(): Promise<void> {
-      await beat();
+      await beat(sayInTurn);
       if (!isStopped) cancel = platform.timer(heartbeatMs, () => void again());
     }
     return () => {
@@ -136,7 +144,7 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
       return found instanceof Promise && reading.latest === undefined ? found.then(() => {}) : undefined;
     },
     beatIfDue() {
-      return platform.monotonicMs() - beatAtMs < heartbeatMs ? undefined : beat();
+      return platform.monotonicMs() - beatAtMs < heartbeatMs ? undefined : beat(say);
     },
     async announce() {
       await say();
@@ -146,7 +154,7 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
       const stop = keepBeating();
       const become = (next: InstanceAnnounced["state"]) => {
         state = next;
-        return say();
+        return sayInTurn();
       };
       return {
         mismatches,

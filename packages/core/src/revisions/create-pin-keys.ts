@@ -101,6 +101,13 @@ export function createPinKeys(options: PinKeysOptions): PinKeys {
   };
 }
 
+interface Remembered {
+  readonly text: string;
+  readonly pin: Pin;
+  /** Its number among all that were ever put here. */
+  readonly putAt: number;
+}
+
 interface Memory {
   get(token: string): Pin | undefined;
   add(text: string, claims: Pin["claims"]): Pin;
@@ -108,22 +115,28 @@ interface Memory {
 
 /** What has verified, by the whole token: whoever finds something here holds a token that is as good. */
 function createMemory(): Memory {
-  /** In the order in which they were last asked for: a Map keeps the order of insertion. */
-  const pins = new Map<string, { readonly text: string; readonly pin: Pin }>();
+  /** In the order in which they were put here last: a Map keeps the order of insertion. */
+  const pins = new Map<string, Remembered>();
+  let puts = 0;
+
+  function put(text: string, pin: Pin): void {
+    pins.delete(text);
+    pins.set(text, { text, pin, putAt: ++puts });
+  }
 
   return {
     get(token) {
       const found = pins.get(token);
       if (found === undefined) return undefined;
-      pins.delete(token);
-      pins.set(found.text, found);
+      // Putting it behind the others takes a hundred times as long as finding it; one of the newer half has time.
+      if (puts - found.putAt >= MAX_REMEMBERED / 2) put(found.text, found.pin);
       return found.pin;
     },
     add(text, claims) {
       const [oldest] = pins.size < MAX_REMEMBERED ? [] : pins.keys();
       if (oldest !== undefined) pins.delete(oldest);
       const pin: Pin = Object.freeze({ outcome: "pin", claims });
-      pins.set(text, { text, pin });
+      put(text, pin);
       return pin;
     },
   };

@@ -2,7 +2,7 @@ import { check, type Rules } from "../check-options.js";
 import { codeOf } from "../error.js";
 import { runtime } from "../platform.js";
 import { type PinProblemCode, type ProblemDetail, pinProblemAnswer } from "../problem.js";
-import type { Forwarder, ForwardTarget } from "./forwarder.js";
+import type { Forwarder } from "./forwarder.js";
 import { passedAnswerHeaders, passedRequestHeaders } from "./passed-headers.js";
 
 /** Options of `fetchForward`. */
@@ -40,8 +40,8 @@ const UNCONNECTED: ReadonlySet<unknown> = new Set([
 /** Statuses that the fetch standard allows no body for. */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/** A request as fetch takes it, which the types do not know whole where there is no DOM. */
-type Sent = RequestInit & { readonly duplex?: "half" };
+/** Methods that ask for no effect, and that fetch sends without a body. */
+const EFFECTLESS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 /**
  * Makes a forwarder that streams requests to another revision by fetch, and its answers back: for the edge, and wherever
@@ -66,13 +66,20 @@ export function fetchForward(options: FetchForwardOptions = {}): FetchForwarder 
   return {
     async fetch(request, target) {
       const ways = waysOf(request.url, target.address);
-      if (ways === undefined || isTaken(request)) return unsendable();
+      const body = bodyOf(request);
+      if (ways === undefined || body === undefined) return unsendable();
       const controller = new AbortController();
       const abort = () => controller.abort();
       abortWith(request.signal, abort);
       const cancel = timeoutMs === undefined ? () => {} : runtime.timer(timeoutMs, abort);
       try {
-        const answer = await send(ways.to, sentOf(request, ways.asked, target, controller.signal));
+        const answer = await send(ways.to, {
+          method: request.method,
+          headers: passedRequestHeaders(request.headers, body !== null, ways.asked, target),
+          redirect: "manual",
+          signal: controller.signal,
+          ...(body === null ? {} : { body, duplex: "half" as const }),
+        });
         if (isSendable(answer)) return passedOn(request, answer);
         abort();
         return problem("forward-failed", { detail: "An answer came that cannot be passed on." });
@@ -89,10 +96,9 @@ export function fetchForward(options: FetchForwardOptions = {}): FetchForwarder 
 function waysOf(url: string, address: string): { readonly asked: URL; readonly to: string } | undefined {
   const [asked, base] = [httpUrl(url), httpUrl(address)];
   if (asked === undefined || base === undefined || base.href !== `${base.origin}/`) return undefined;
-  // What a request never says to its server. The rest is the path and query to the letter, as the request has them.
+  // No request tells its server. The rest is path and query to the letter, as the request has them.
   asked.username = "";
   asked.password = "";
-  asked.hash = "";
   const to = base.origin + asked.href.slice(asked.origin.length);
   // The path begins with a slash, so that nothing in it can be taken for a host; should it be all the same, it goes nowhere.
   const meant = httpUrl(to);
@@ -108,21 +114,18 @@ function httpUrl(text: string): URL | undefined {
   }
 }
 
-/** Whether somebody has read the body, or is about to. */
-function isTaken({ body, bodyUsed }: Request): boolean {
-  return bodyUsed || body?.locked === true;
+/**
+ * The body to send; `undefined` where there is one that cannot be sent: somebody has read it, or is about to, or it came with
+ * a method that has none for fetch. Of `Content-Length: 0` some runtimes make a body that is empty.
+ */
+function bodyOf({ method, headers, body, bodyUsed }: Request): ReadableStream<Uint8Array> | null | undefined {
+  if (EFFECTLESS.has(method)) return body === null || headers.get("content-length") === "0" ? null : undefined;
+  return bodyUsed || body?.locked === true ? undefined : body;
 }
 
 function abortWith(signal: AbortSignal, abort: () => void): void {
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });
-}
-
-function sentOf(request: Request, asked: URL, target: ForwardTarget, signal: AbortSignal): Sent {
-  const { method, body } = request;
-  const headers = passedRequestHeaders(request, asked, target);
-  const sent = { method, headers, redirect: "manual", signal } as const;
-  return body === null ? sent : { ...sent, body, duplex: "half" };
 }
 
 /** A `Response` can have no other status; 0 is what browsers make of a redirect. */
@@ -136,14 +139,13 @@ function passedOn({ method }: Request, answer: Response): Response {
   return new Response(body, { status, statusText, headers: passedAnswerHeaders(answer) });
 }
 
-function failed(request: Request, error: unknown, isOver: boolean): Response {
-  const isEffectless = request.body === null && (request.method === "GET" || request.method === "HEAD");
+function failed({ method }: Request, error: unknown, isOver: boolean): Response {
   // Fetch says no more than that it failed, and keeps the reason beside it.
   if (UNCONNECTED.has(codeOf(Object(error).cause))) {
     return problem("revision-unreachable", { detail: "No connection could be made.", retryAfterSeconds: 1 });
   }
   const detail = "No whole head of an answer came.";
-  if (isEffectless && !isOver) return problem("revision-unreachable", { detail, retryAfterSeconds: 1 });
+  if (EFFECTLESS.has(method) && !isOver) return problem("revision-unreachable", { detail, retryAfterSeconds: 1 });
   return problem("forward-failed", { detail });
 }
 

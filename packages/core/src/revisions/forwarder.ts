@@ -22,4 +22,25 @@ export interface Forwarder {
   fetch(request: Request, target: ForwardTarget): Promise<Response>;
   /** For adapters on Node's own request and response. Resolves when the exchange is over. */
   node?(request: object, response: object, target: ForwardTarget): Promise<void>;
+  /** For what Node's servers tell as `upgrade`: a request, its socket and what came behind the head. Resolves when the socket is closed. */
+  upgrade?(request: object, socket: object, head: Uint8Array, target: ForwardTarget): Promise<void>;
+}
+
+/** A forwarder as it is given: for the adapters of one kind, or for those of both. */
+export type GivenForwarder = Partial<Forwarder>;
+
+/** The same, which refuses what it was not made for. */
+export function wholeForwarder(given: GivenForwarder): Forwarder {
+  if (isWhole(given)) return given;
+  const { node, upgrade } = given;
+  return {
+    fetch: () =>
+      Promise.reject(new TypeError("forwarder must be one for Request and Response, such as fetchForward()")),
+    ...(node && { node: node.bind(given) }),
+    ...(upgrade && { upgrade: upgrade.bind(given) }),
+  };
+}
+
+function isWhole(given: GivenForwarder): given is Forwarder {
+  return given.fetch !== undefined;
 }

@@ -86,5 +86,5 @@ function cookie(value: string, maxAgeSeconds: number): HeaderLine {
 }
 
 function isStream(contentType: string | undefined): boolean {
-  return /^\s*(?:text\/event-stream|application\/(?:x-)?ndjson|application\/jsonl?-?seq)\b/i.test(contentType ?? "");
+  return /^\s*(?:text\/event-stream|application\/(?:x-)?(?:ndjson|jsonl|json-seq))\b/i.test(contentType ?? "");
 }

@@ -18,14 +18,14 @@ const KEPT = /^(?:authorization|cache-control|content-.*|cookie|host|idempotency
 const UNDONE = /^\s*(?:x-)?(?:gzip|deflate|br)\s*(?:,\s*(?:x-)?(?:gzip|deflate|br)\s*)*$/i;
 
 /** The fields a request has at its target, those of the target in place of what it came with under the same names. */
-export function passedRequestHeaders({ headers, body }: Request, asked: URL, target: ForwardTarget): Headers {
+export function passedRequestHeaders(headers: Headers, hasBody: boolean, asked: URL, target: ForwardTarget): Headers {
   const passed = new Headers();
   const named = namedBy(headers);
   for (const [name, value] of headers) {
     if (!staysBehind(name, named) && !SAID_ANEW.test(name)) passed.append(name, value);
   }
   // Some servers hand out a GET without the body it came with; its length would announce the next request as the body.
-  if (body === null) passed.delete("Content-Length");
+  if (!hasBody) passed.delete("Content-Length");
   // What comes compressed, fetch would decompress, for nothing; and a compressor may hold back the first event of a stream.
   passed.set("Accept-Encoding", "identity");
   passed.set("X-Forwarded-Host", asked.host);

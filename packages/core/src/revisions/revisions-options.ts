@@ -3,7 +3,7 @@ import { type Duration, durationMs } from "../duration.js";
 import { show } from "../show.js";
 import { type AllowedAddresses, isOriginRule, originOf } from "./addresses.js";
 import { INSTANCE_KEPT_MS } from "./announcer.js";
-import type { Forwarder } from "./forwarder.js";
+import type { GivenForwarder } from "./forwarder.js";
 import type { PinGiving } from "./granting.js";
 import type { PinKeys } from "./pin-keys.js";
 import type { RevisionRegistry } from "./registry.js";
@@ -36,7 +36,7 @@ export interface RevisionsOptions {
    */
   readonly route?: "forward" | "redirect" | "misdirect" | undefined;
   /** Passes requests on: `nodeForward()` of `@onceover/node/forward`, or `fetchForward()`. */
-  readonly forwarder?: Forwarder | undefined;
+  readonly forwarder?: GivenForwarder | undefined;
   /** The origins a request may be sent to, whatever the registry says: `http://10.0.3.7:8080`, `http://*.search.internal:8080`, or a function. */
   readonly addresses?: AllowedAddresses | undefined;
   /** Sign and verify revision pins: `createPinKeys()`. @default there are no revision pins */

@@ -150,8 +150,10 @@ function unsignedHolds({ revision }: SteeringGround, text: string, roster: Roste
 }
 
 function steerTo(ground: SteeringGround, claims: PinClaims, roster: Roster | undefined): Steer {
-  const isPinned = claims.expiresAtMs - ground.epochMs() > ground.renewBelowMs;
-  return { ...steerToRevision(ground, claims.revision, roster), isPinned };
+  const led = steerToRevision(ground, claims.revision, roster);
+  // One of another revision, even of one that is gone, is no pin of this one.
+  const isPinned = led.steered === "here" && claims.expiresAtMs - ground.epochMs() > ground.renewBelowMs;
+  return { ...led, isPinned };
 }
 
 function steerToRevision({ revision: self }: SteeringGround, revision: string, roster: Roster | undefined): Steer {
