@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { PROBLEMS } from "@onceover/core";
+import { pins } from "@onceover/core/pins";
+import { createPinKeys, memoryRegistry, PIN_PROBLEMS, revisions } from "@onceover/core/revisions";
 import { describe, expect, it } from "vitest";
 
 const root = dirname(import.meta.dirname);
@@ -8,27 +10,36 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const errors = read("docs/errors.md");
 
 describe("docs/errors.md", () => {
-  it("lists each code of the closed list with its status and what was executed, in order, and no other", () => {
-    const rows = [...errors.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| `([^`]+)` \|/gm)].map(([, ...cells]) => cells);
-    const codes = Object.entries(PROBLEMS).map(([code, { status, executed }]) => [
-      code,
-      String(status),
-      JSON.stringify(executed),
-    ]);
-    expect(rows).toEqual(codes);
-  });
+  const [ofKeys = "", ofPins = ""] = errors.split("\n## Refusals of pins\n");
+
+  it.each([
+    ["each code", PROBLEMS, ofKeys],
+    ["each code of pins", PIN_PROBLEMS, ofPins],
+  ] as const)(
+    "lists %s of the closed list with its status and what was executed, in order, and no other",
+    (_, list, part) => {
+      const rows = [...part.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| `([^`]+)` \|/gm)].map(([, ...cells]) => cells);
+      const codes = Object.entries(list).map(([code, { status, executed }]) => [
+        code,
+        String(status),
+        JSON.stringify(executed),
+      ]);
+      expect(rows).toEqual(codes);
+    },
+  );
 });
 
 describe("README.md", () => {
   const shown = [...read("README.md").matchAll(/<!-- (\S+), run by a test -->\n```ts\n([\s\S]*?)\n```/g)];
 
-  it("shows each framework by an example", () => {
+  it("shows each framework by an example, and pins", () => {
     expect(shown.map(([, path]) => path)).toEqual([
       "examples/express-payments.ts",
       "examples/fastify-orders.ts",
       "examples/hono-edge.ts",
       "examples/next-route-handler.ts",
       "examples/nestjs/payments.ts",
+      "examples/pins/search.ts",
     ]);
   });
 
@@ -61,6 +72,60 @@ describe("docs/writing-a-store.md", () => {
     const lines = store.split("\n").filter((line) => !/^\s*(?:\/\*\*.*)?$/.test(line));
     expect(lines.length).toBeGreaterThan(40);
     expect(lines.length).toBeLessThanOrEqual(62);
+  });
+});
+
+describe("docs/pins.md", () => {
+  const page = read("docs/pins.md");
+  const shown = [...page.matchAll(/<!-- (\S+), run by a test -->\n```(\w+)\n([\s\S]*?)\n```/g)];
+
+  it("shows nothing but what a test runs", () => {
+    expect(shown.length).toBeGreaterThan(10);
+    expect(page.match(/^```\w*$/gm)).toHaveLength(2 * shown.length);
+  });
+
+  it.each(shown.map(([, path = "", language = "", code = ""], index) => [index + 1, path, language, code] as const))(
+    "part %i is a run of lines of %s",
+    (_, path, language, code) => {
+      expect(path.endsWith({ nginx: ".conf" }[language] ?? `.${language}`)).toBe(true);
+      expect(`\n${read(path)}\n`).toContain(`\n${code}\n`);
+    },
+  );
+
+  it("says when a request is refused by each code of pins", () => {
+    expect(Object.keys(PIN_PROBLEMS).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
+  });
+});
+
+/** The names of a function's options, as it says them to one who gives it another. */
+function optionsOf(take: (options: never) => unknown, needed: object): string[] {
+  try {
+    take({ ...needed, stranger: true } as never);
+  } catch (error) {
+    return /; it has (.+)$/.exec(String(error))?.[1]?.split(", ") ?? [];
+  }
+  return [];
+}
+
+describe("packages/core/README.md", () => {
+  const page = read("packages/core/README.md");
+
+  it("shows pins as they are run", () => {
+    const [, path = "", code = ""] = /<!-- (\S+), run by a test -->\n```ts\n([\s\S]*?)\n```/.exec(page) ?? [];
+    expect(path).toBe("examples/pins/search.ts");
+    expect(`\n${read(path)}`).toContain(`\n${code}\n`);
+  });
+
+  it.each([
+    ["pins", pins, {}],
+    ["revisions", revisions, { registry: memoryRegistry() }],
+    ["createPinKeys", createPinKeys, { service: "search", keys: [] }],
+  ] as const)("lists each option of %s, and no other", (name, take, needed) => {
+    const [, part = ""] = new RegExp(`\n##+ \`${name}\\(options\\)\`\n([\\s\\S]*?)(?:\n#|$)`).exec(page) ?? [];
+    const rows = [...part.matchAll(/^\| `(\w+)` \|/gm)].map(([, option]) => option);
+    const options = optionsOf(take, needed);
+    expect(options.length).toBeGreaterThan(1);
+    expect(rows.sort()).toEqual(options.sort());
   });
 });
 

@@ -186,7 +186,7 @@ function factsOf(pin: string, at: number) {
   const value = at === 1 ? `__Host-revision-pin=${pin}` : pin;
   return {
     method: "GET",
-    target: at === 2 ? `/search?revision-pin=${encodeURIComponent(pin.toWellFormed?.() ?? pin)}` : "/search",
+    target: at === 2 ? `/search?revision-pin=${encodeURIComponent(pin)}` : "/search",
     header: (name: string) => (name === names[at] ? [value] : []),
     body: () => ({ outcome: "consumed" as const }),
     request: undefined,

@@ -216,3 +216,26 @@ it("without anything in front, a header with underscores arrives at Node and cou
   expect(await get(next.port, ["SCHEMA_REV", "11"])).toMatchObject({ status: 200, revision: "r1" });
   expect(await get(old.port, ["SCHEMA_REV", "11", "Schema-Rev", "12"])).toMatchObject({ status: 400 });
 });
+
+it("a revision that cannot be reached is told of by the one that was asked, in its own name", async () => {
+  const fleet = memoryFleet(memoryRegistry());
+  const gone = await startPinnedRevision({
+    fleet,
+    revision: "r1",
+    writes: { schemaRev: 11 },
+    more: { address: "http://127.0.0.1:1" },
+  });
+  ends.push(() => gone.stop());
+  const next = await startPinnedRevision({ fleet, revision: "r2", writes: { schemaRev: 12 } });
+  ends.push(() => next.stop());
+  expect(await get(next.port, ["Schema-Rev", "11"])).toMatchObject({
+    status: 503,
+    code: "revision-unreachable",
+    headers: { revision: "r2", "schema-rev": "12", "retry-after": "1", "cache-control": "no-store" },
+  });
+  expect(next.events.find(({ type }) => type === "forward-failed")).toMatchObject({
+    revision: "r1",
+    code: "revision-unreachable",
+    error: expect.objectContaining({ code: "ECONNREFUSED" }),
+  });
+});

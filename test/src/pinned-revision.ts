@@ -3,14 +3,13 @@ import { createOnceover, memoryStore, type OnceoverEvent, SHARED_SCOPE, type Sto
 import { type KnownPins, type PinOptions, pins } from "@onceover/core/pins";
 import {
   createPinKeys,
-  type Forwarder,
   type PinKeys,
   type RevisionRegistry,
   type RevisionsOptions,
   revisions,
 } from "@onceover/core/revisions";
 import { onceover } from "@onceover/express";
-import { nodeForward } from "@onceover/node/forward";
+import { type NodeForwarder, nodeForward } from "@onceover/node/forward";
 import express from "express";
 import { listen } from "./listen.js";
 
@@ -120,12 +119,12 @@ export function memoryFleet(registry: RevisionRegistry): Fleet {
 }
 
 /** A forwarder that notes to whom it sent. */
-function noting(sent: Set<string>, forwarder: Forwarder): Forwarder {
+function noting(sent: Set<string>, forwarder: NodeForwarder): NodeForwarder {
   return {
-    fetch: forwarder.fetch,
+    ...forwarder,
     async node(request, response, target) {
       sent.add(`${target.revision} ${target.address}`);
-      await forwarder.node?.(request, response, target);
+      await forwarder.node(request, response, target);
     },
   };
 }

@@ -67,6 +67,13 @@ export type OnceoverEvent =
   | { readonly type: "store-failed"; readonly verb: StoreVerb; readonly error: unknown; readonly keyDigest?: string }
   /** A request was sent to the revision that matches it. */
   | { readonly type: "routed"; readonly revision: string; readonly how: "forward" | "redirect" | "misdirect" }
+  /** A request that was forwarded was not answered there; `error` says why, where anybody knows. */
+  | {
+      readonly type: "forward-failed";
+      readonly revision: string;
+      readonly code: PinProblemCode;
+      readonly error: unknown;
+    }
   /** A revision pin did not hold, and was taken for none. */
   | { readonly type: "pin-dropped"; readonly why: PinDropped; readonly from: PinSource }
   /** It could not be read what the backend has, or what the registry has. */

@@ -4,6 +4,7 @@ export type { AllowedAddresses } from "./revisions/addresses.js";
 export { createPinKeys, type PinKeysOptions } from "./revisions/create-pin-keys.js";
 export { revisions } from "./revisions/create-revisions.js";
 export { type FetchForwarder, type FetchForwardOptions, fetchForward } from "./revisions/fetch-forward.js";
+export { type ForwardFailure, forwardFailure } from "./revisions/forward-failure.js";
 export type { Forwarder, ForwardTarget, GivenForwarder } from "./revisions/forwarder.js";
 export type { PinGiving } from "./revisions/granting.js";
 export { type MemoryRegistryOptions, memoryRegistry } from "./revisions/memory-registry.js";

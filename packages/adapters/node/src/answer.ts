@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { pipeline, Readable } from "node:stream";
 import type { Answer, HeaderLine, LiveAnswer } from "@onceover/core";
-import { setLines } from "./header-lines.js";
+import { setLinesBeside } from "./header-lines.js";
 import { isHttp2 } from "./node-request.js";
 
 /** Sends an answer. Fields that the middleware in front has set stay, unless the answer has its own. */
@@ -29,7 +29,7 @@ function setHead(response: ServerResponse, status: number, headers: readonly Hea
   response.statusCode = status;
   // What a handler left there may be the very thing that cannot be sent.
   setStatusMessage(response, "");
-  setLines(response, headers);
+  setLinesBeside(response, headers);
 }
 
 /** The status message; HTTP/2 has none, and warns whoever asks. */

@@ -1,10 +1,11 @@
 import type { ServerResponse } from "node:http";
-import type { HeaderLine, PinnedExchange } from "@onceover/core";
+import type { HeaderLine, Pinned, PinnedExchange } from "@onceover/core";
 import { applyHeaders } from "./header-lines.js";
 
 const EXCHANGE: unique symbol = Symbol("onceover.pinned");
 
-type Dressed = ServerResponse & { [EXCHANGE]?: PinnedExchange };
+/** `undefined` is an answer that is ours, or of another revision, and has its lines already. */
+type Dressed = ServerResponse & { [EXCHANGE]?: PinnedExchange | undefined };
 
 /**
  * Puts the lines of a judged request on the head of its answer, just before that leaves: nobody takes them off after that, and
@@ -12,7 +13,7 @@ type Dressed = ServerResponse & { [EXCHANGE]?: PinnedExchange };
  */
 export function dress(response: Dressed, pinned: PinnedExchange | undefined): void {
   if (pinned === undefined) return;
-  const isDressed = response[EXCHANGE] !== undefined;
+  const isDressed = EXCHANGE in response;
   response[EXCHANGE] = pinned;
   if (isDressed) return;
   const { writeHead } = response;
@@ -26,6 +27,16 @@ export function dress(response: Dressed, pinned: PinnedExchange | undefined): vo
     putLines(response, response[EXCHANGE]?.dress(status, (name) => fieldOf(response, name)) ?? []);
     return Reflect.apply(writeHead, response, [status, ...message]);
   };
+}
+
+/** Leaves the head as it is from here on: a mount further in has an answer, and that says itself what it is. */
+export function undress(response: Dressed): void {
+  if (EXCHANGE in response) response[EXCHANGE] = undefined;
+}
+
+/** What a mount further out has judged. */
+export function pinnedOf(response: Dressed): Pinned | undefined {
+  return response[EXCHANGE]?.pinned;
 }
 
 function fieldOf(response: ServerResponse, name: string): string | undefined {

@@ -18,6 +18,27 @@ export function setLines(response: ServerResponse, lines: readonly HeaderLine[])
   }
 }
 
+/** The same, but for what adds up: cookies, and what the answer varies by. */
+export function setLinesBeside(response: ServerResponse, lines: readonly HeaderLine[]): void {
+  const replacing = lines.filter(([name]) => !ADDED.test(name));
+  setLines(response, replacing);
+  if (replacing.length === lines.length) return;
+  for (const [name, value] of lines) {
+    if (/^vary$/i.test(name)) response.setHeader(name, varyOf(response.getHeader(name), value));
+    else if (ADDED.test(name)) response.appendHeader(name, value);
+  }
+}
+
+const ADDED = /^(?:set-cookie|vary)$/i;
+
+function varyOf(before: unknown, value: string): string {
+  const names = new Map<string, string>();
+  for (const name of `${before ?? ""},${value}`.split(",").map((each) => each.trim())) {
+    if (name !== "" && !names.has(name.toLowerCase())) names.set(name.toLowerCase(), name);
+  }
+  return [...names.values()].join(", ");
+}
+
 /** The header lines a response has so far, one for each that will be sent. */
 export function linesOf(response: ServerResponse): HeaderLine[] {
   const lines: HeaderLine[] = [];

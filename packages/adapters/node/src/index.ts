@@ -2,3 +2,4 @@ export { type FilePinsOptions, filePins } from "./file-pins.js";
 export { intercept } from "./intercept.js";
 export { type NodeListener, type OnceListener, onceover } from "./listener.js";
 export type { NodeRequest, NodeResponse } from "./node-request.js";
+export { onUpgrade, type UpgradeHandler, type UpgradeListener, type UpgradeOptions } from "./upgrade.js";

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Mount, Pinned, PinnedExchange, Run, Verdict } from "@onceover/core";
 import { sendAnswer, sendLive } from "./answer.js";
 import { capture } from "./capture.js";
-import { dress } from "./dress.js";
+import { dress, pinnedOf, undress } from "./dress.js";
 import { factsOf } from "./facts.js";
 import type { NodeRequest } from "./node-request.js";
 import { outliveConnection, seemConnected } from "./outlive.js";
@@ -27,8 +27,10 @@ export function intercept<Request extends NodeRequest>(
         dress(response, verdict.pinned);
         return within(verdict.pinned, handle);
       case "answer":
+        undress(response);
         return sendAnswer(response, verdict.answer);
       case "join":
+        undress(response);
         return sendLive(response, verdict.answer);
       case "run":
         seemConnected(request);
@@ -36,12 +38,13 @@ export function intercept<Request extends NodeRequest>(
         capture(response, verdict.run);
         return within(verdict.pinned, handle, verdict.run);
       case "forward":
+        undress(response);
         return forward(request, response, verdict);
       // no default
     }
   };
   // Where a request passes several mounts, the first one counts.
-  if (isIntercepted(response)) return void handle();
+  if (isIntercepted(response)) return void handle(undefined, pinnedOf(response));
   const verdict = mount.attempt(factsOf(request));
   if (!(verdict instanceof Promise)) return void act(verdict);
   outliveConnection(request);

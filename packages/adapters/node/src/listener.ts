@@ -1,6 +1,14 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import { checkHandler, type MountOptions, mountOf, type Once, type Onceover, type Pinned, problemAnswer } from "@onceover/core";
+import {
+  checkHandler,
+  type MountOptions,
+  mountOf,
+  type Once,
+  type Onceover,
+  type Pinned,
+  problemAnswer,
+} from "@onceover/core";
 import { sendAnswer } from "./answer.js";
 import { intercept } from "./intercept.js";
 import type { NodeRequest, NodeResponse } from "./node-request.js";

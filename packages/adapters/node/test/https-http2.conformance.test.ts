@@ -1,7 +1,22 @@
 import { describeAdapter } from "@onceover/conformance";
-import { CAPABILITIES as capabilities, startHttp2, startHttp2Tls, startHttps } from "./start-node.js";
+import { Agent } from "undici";
+import { afterAll } from "vitest";
+import { nodeForward } from "../src/forward.js";
+import { CAPABILITIES as capabilities, startHttp2, startHttp2Tls, startHttps, startNode } from "./start-node.js";
 
-describeAdapter("node:https over memory", { start: startHttps, capabilities });
-describeAdapter("node:http2 over memory", { start: startHttp2, capabilities, protocol: "h2" });
-describeAdapter("node:http2 with TLS over memory", { start: startHttp2Tls, capabilities, protocol: "h2" });
-describeAdapter("node:http2 with a client of HTTP/1.1 over memory", { start: startHttp2Tls, capabilities });
+// The certificate of these servers nobody has signed.
+const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
+afterAll(() => dispatcher.close());
+
+const overTls = { forwarder: () => nodeForward({ dispatcher }) };
+const toHttp1 = { forwarder: () => nodeForward(), startTarget: startNode };
+const h2 = { capabilities, protocol: "h2" } as const;
+
+describeAdapter("node:https over memory", { start: startHttps, forwarding: overTls, capabilities });
+describeAdapter("node:http2 over memory", { start: startHttp2, forwarding: toHttp1, ...h2 });
+describeAdapter("node:http2 with TLS over memory", { start: startHttp2Tls, forwarding: toHttp1, ...h2 });
+describeAdapter("node:http2 with a client of HTTP/1.1 over memory", {
+  start: startHttp2Tls,
+  forwarding: overTls,
+  capabilities,
+});

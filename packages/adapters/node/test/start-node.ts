@@ -18,7 +18,12 @@ type Parsed = Incoming & { body?: unknown };
 type Listener = NodeListener<Incoming>;
 
 /** What handlers on Node's own servers can do. */
-export const CAPABILITIES: AdapterSuite["capabilities"] = { bodyParser: true, sendFile: true, nodeResponse: true };
+export const CAPABILITIES: AdapterSuite["capabilities"] = {
+  bodyParser: true,
+  sendFile: true,
+  nodeResponse: true,
+  errorAnswers: false,
+};
 
 /** Serves the suite's routes on plain `node:http`. */
 export const startNode: AdapterSuite["start"] = serve((listener) => createServer(listener));
@@ -50,24 +55,30 @@ function serve(create: (listener: Listener) => Server): (setup: AdapterSetup) =>
   };
 }
 
-function mount(once: Onceover<Incoming>, { options, bodyParser, headersBefore, handler }: AdapterRoute): Listener {
-  const idempotent = onceover(
+function mount(
+  once: Onceover<Incoming>,
+  { options, outer, bodyParser, headersBefore, handler = () => NOT_FOUND }: AdapterRoute,
+): Listener {
+  const inner = onceover(
     once,
-    async (request: Parsed, response, run) => {
+    async (request: Parsed, response, run, pinned) => {
       if (bodyParser === "after") await parseBody(request);
       const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
-      const reply = await handler({ once: run, body, firstPiece: () => firstPiece(request) });
+      const reply = await handler({ once: run, pinned, body, firstPiece: () => firstPiece(request) });
       // What HTTP/2's response lacks of this one, the suite does not use.
       await send(response as ServerResponse, reply);
     },
     options,
   );
+  const idempotent = outer === undefined ? inner : onceover(once, inner, outer);
   return async (request: Parsed, response) => {
     for (const [name, value] of headersBefore?.() ?? []) response.setHeader(name, value);
     if (bodyParser === "before") await parseBody(request);
     idempotent(request, response);
   };
 }
+
+const NOT_FOUND: Reply = { how: "empty", status: 404, headers: [] };
 
 async function read(request: Incoming): Promise<string> {
   return Buffer.concat(await request.toArray()).toString("latin1");

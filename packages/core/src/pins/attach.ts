@@ -117,13 +117,12 @@ function mountOn<Request>(
   if (own === false) return mount;
   const { settings } = context;
   if (own === undefined) return pinnedMount(context, mount, settings.required);
+  if (typeof own !== "object" || own === null || Array.isArray(own)) {
+    throw new TypeError(`pins must be false or { required }, got ${show(own)}`);
+  }
   const { required, ...unknown } = own;
   const [name] = Object.keys(unknown);
-  if (typeof own !== "object" || name !== undefined) {
-    throw new TypeError(
-      `pins must be false or { required }, got ${name === undefined ? show(own) : `an object with ${name}`}`,
-    );
-  }
+  if (name !== undefined) throw new TypeError(`pins has no option ${name}; it has required`);
   const names = settings.names.map((each) => each.name);
   return pinnedMount(context, mount, required === undefined ? settings.required : requiredPins(names, required));
 }

@@ -110,7 +110,13 @@ function privately(control: string | undefined): HeaderLine {
 
 function setLines(headers: Headers, lines: readonly HeaderLine[]): void {
   for (const [name, value] of lines) {
-    if (name === "Set-Cookie") headers.append(name, value);
-    else headers.set(name, value);
+    if (name !== "Set-Cookie") headers.set(name, value);
+    else if (!hasCookie(headers, value)) headers.append(name, value);
   }
+}
+
+/** A mount further in may have set it. */
+function hasCookie(headers: Headers, line: string): boolean {
+  const name = line.slice(0, line.indexOf("=") + 1);
+  return headers.getSetCookie().some((each) => each.startsWith(name));
 }

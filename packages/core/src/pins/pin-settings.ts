@@ -5,7 +5,7 @@ import { show } from "../show.js";
 import type { AcceptedPins } from "./decide-pins.js";
 import type { PinReader } from "./live-pins.js";
 import { isPinValue, type PinSchema } from "./own-pins.js";
-import { isPinName, isTag, KNOWN_PINS, type PinName, pinName } from "./pin-names.js";
+import { isPinName, isTag, KNOWN_PINS, type PinName, pinName, schemaRevOf } from "./pin-names.js";
 import type { ReadingTimes } from "./reading.js";
 
 /** The pins that every service may have. */
@@ -130,7 +130,7 @@ export function requiredPins(names: readonly string[], required: unknown): reado
   const unknown = required.find((name) => !names.includes(name));
   if (unknown === undefined) return required;
   throw new TypeError(
-    `required must name pins that this service writes or accepts (${names.join(", ")}), got ${show(unknown)}`,
+    `required must name pins that this service writes or accepts (${names.join(", ") || "none"}), got ${show(unknown)}`,
   );
 }
 
@@ -140,7 +140,9 @@ function isKnown(name: string): boolean {
 
 function checkNames(ownNames: readonly string[], schema: unknown): void {
   const wrong = ownNames.find((name) => !isPinName(name));
-  if (wrong !== undefined) throw new TypeError(`a pin must be named like corpusRev, got ${show(wrong)}`);
+  if (wrong !== undefined) {
+    throw new TypeError(`a pin must be named like corpusRev, and like no header there is, got ${show(wrong)}`);
+  }
   if (ownNames.length > 0 && schema === undefined) {
     throw new TypeError(`schema must be given for pins of your own (${ownNames.join(", ")}), got undefined`);
   }
@@ -153,8 +155,8 @@ function checkValues(option: string, pins: Pins): Pins {
 
 function checkValue(option: string, name: string, value: unknown): void {
   if (name === "schemaRev") {
-    if (!Number.isSafeInteger(value) || Number(value) < 0) {
-      throw new TypeError(`${option} must be a whole number from 0, got ${show(value)}`);
+    if (typeof value !== "number" || schemaRevOf(String(value), "") !== value) {
+      throw new TypeError(`${option} must be a whole number from 0 to 999999999999999, got ${show(value)}`);
     }
   } else if (!isPinValue(value) || !isTag(String(value))) {
     throw new TypeError(

@@ -5,6 +5,7 @@ import type { Mount } from "../onceover.js";
 import type { Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
 import { type PinProblemCode, type ProblemDetail, pinProblemAnswer } from "../problem.js";
+import type { ForwardTarget } from "../revisions/forwarder.js";
 import type { Router, Steer } from "../revisions/router.js";
 import type { Shell } from "../shell.js";
 import type { Verdict } from "../verdict.js";
@@ -183,7 +184,7 @@ function route<Request>(arriving: Arriving<Request>, judged: Judged, revision: s
   switch (routed.action) {
     case "forward":
       context.emit({ type: "routed", revision, how: "forward" });
-      return routed;
+      return { ...routed, target: { ...routed.target, failed: failureTo(context, judged, revision) } };
     case "send":
       context.emit({ type: "routed", revision, how: routed.how });
       return { action: "answer", answer: withLines(new Exchange(context.ground, judged), routed.answer) };
@@ -191,6 +192,18 @@ function route<Request>(arriving: Arriving<Request>, judged: Judged, revision: s
       return refuse(arriving, judged, routed.code);
     // no default
   }
+}
+
+/** What went wrong on the way is told, and answered in the name of this revision. */
+function failureTo(
+  { ground, emit }: PinContext,
+  judged: Judged,
+  revision: string,
+): NonNullable<ForwardTarget["failed"]> {
+  return (problem, code, error) => {
+    emit({ type: "forward-failed", revision, code, error });
+    return withLines(new Exchange(ground, judged), problem);
+  };
 }
 
 /** Refused for what they are, whatever has become of their key. */

@@ -14,13 +14,16 @@ export function propagatingFetch(
   keyOf: (step: string) => string | undefined,
 ): PinnedFetch {
   const all = [...KNOWN, ...names.filter(({ name }) => KNOWN.every((known) => known.name !== name))];
-  const lines = all.flatMap(({ header, spellings }): [string, string][] => {
+  const lines = all.flatMap(({ header, spellings }) => {
     const value = spellings.flatMap((spelling) => facts.header(spelling))[0];
-    return value === undefined ? [] : [[header, value]];
+    return value === undefined ? [] : [{ header, spellings, value }];
   });
   return async (input, { step, ...init } = {}) => {
     const headers = headersOf(input, init);
-    for (const [name, value] of lines) if (!headers.has(name)) headers.set(name, value);
+    // Two spellings that disagree would be refused.
+    for (const { header, spellings, value } of lines) {
+      if (!spellings.some((spelling) => headers.has(spelling))) headers.set(header, value);
+    }
     if (step !== undefined && !headers.has("Idempotency-Key")) headers.set("Idempotency-Key", keyOfStep(keyOf, step));
     return fetch(input, { ...init, headers });
   };

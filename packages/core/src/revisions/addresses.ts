@@ -21,9 +21,10 @@ export function addressRule(allowed: AllowedAddresses): AddressRule {
   };
 }
 
-/** Whether a text is an origin that the configuration may name. */
+/** Whether a text is an origin that the configuration may name. A star elsewhere would stand for no host, `*.` alone for any. */
 export function isOriginRule(text: string): boolean {
-  return originOf(text.replace("://*.", "://any.")) !== undefined;
+  const url = originOf(text.replace("://*.", "://any."));
+  return url !== undefined && !/\*|^any\.+$/.test(url.hostname);
 }
 
 /** The URL of a text that is an origin and nothing more: no path, no user, no query; `undefined` for any other. */

@@ -4,6 +4,7 @@ import type { HeaderLine, RequestFacts } from "../facts.js";
 import type { PinGround, Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
 import { pinProblemAnswer } from "../problem.js";
+import { show } from "../show.js";
 import { type AddressRule, addressRule } from "./addresses.js";
 import { type Announcer, createAnnouncer } from "./announcer.js";
 import { wholeForwarder } from "./forwarder.js";
@@ -60,6 +61,8 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
   const pinLifetimeMs = durationMs(options.pinLifetime ?? "1h") ?? 0;
   const steering: SteeringGround = {
     revision,
+    release,
+    isCanary: options.canary ?? false,
     keys,
     override,
     deploymentId,
@@ -204,6 +207,9 @@ function ruling(
     },
     async sign(kind, revision, lifetimeMs) {
       const signer = signerOf(keys);
+      if (!Number.isSafeInteger(lifetimeMs) || lifetimeMs <= 0) {
+        throw new TypeError(`lifetimeMs must be a positive whole number of milliseconds, got ${show(lifetimeMs)}`);
+      }
       const { epochs } = await announcer.refresh();
       const expiresAtMs = epochMs() + lifetimeMs;
       return signer.sign({ kind, revision: idOf(revision), epoch: epochs.get(revision) ?? 0, expiresAtMs });

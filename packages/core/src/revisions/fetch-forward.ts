@@ -1,7 +1,8 @@
+import type { Answer } from "../answer.js";
 import { check, type Rules } from "../check-options.js";
 import { codeOf } from "../error.js";
 import { runtime } from "../platform.js";
-import { type PinProblemCode, type ProblemDetail, pinProblemAnswer } from "../problem.js";
+import { type ForwardFailure, forwardFailure } from "./forward-failure.js";
 import type { Forwarder } from "./forwarder.js";
 import { passedAnswerHeaders, passedRequestHeaders } from "./passed-headers.js";
 
@@ -67,7 +68,7 @@ export function fetchForward(options: FetchForwardOptions = {}): FetchForwarder 
     async fetch(request, target) {
       const ways = waysOf(request.url, target.address);
       const body = bodyOf(request);
-      if (ways === undefined || body === undefined) return unsendable();
+      if (ways === undefined || body === undefined) return problem(forwardFailure(target, "unsendable"));
       const controller = new AbortController();
       const abort = () => controller.abort();
       abortWith(request.signal, abort);
@@ -82,9 +83,9 @@ export function fetchForward(options: FetchForwardOptions = {}): FetchForwarder 
         });
         if (isSendable(answer)) return passedOn(request, answer);
         abort();
-        return problem("forward-failed", { detail: "An answer came that cannot be passed on." });
+        return problem(forwardFailure(target, "unanswered", { detail: "An answer came that cannot be passed on." }));
       } catch (error) {
-        return failed(request, error, controller.signal.aborted);
+        return problem(forwardFailure(target, failureOf(request, error, controller.signal.aborted), { cause: error }));
       } finally {
         cancel();
       }
@@ -139,23 +140,13 @@ function passedOn({ method }: Request, answer: Response): Response {
   return new Response(body, { status, statusText, headers: passedAnswerHeaders(answer) });
 }
 
-function failed({ method }: Request, error: unknown, isOver: boolean): Response {
+function failureOf({ method }: Request, error: unknown, isOver: boolean): ForwardFailure {
   // Fetch says no more than that it failed, and keeps the reason beside it.
-  if (UNCONNECTED.has(codeOf(Object(error).cause))) {
-    return problem("revision-unreachable", { detail: "No connection could be made.", retryAfterSeconds: 1 });
-  }
-  const detail = "No whole head of an answer came.";
-  if (EFFECTLESS.has(method) && !isOver) return problem("revision-unreachable", { detail, retryAfterSeconds: 1 });
-  return problem("forward-failed", { detail });
+  const isUnconnected = UNCONNECTED.has(codeOf(Object(error).cause)) || (EFFECTLESS.has(method) && !isOver);
+  return isUnconnected ? "unconnected" : "unanswered";
 }
 
-function unsendable(): Response {
-  const detail = "This request cannot be sent on as it came.";
-  return problem("forward-failed", { detail, members: { executed: false } });
-}
-
-function problem(code: PinProblemCode, detail: ProblemDetail): Response {
-  const { status, headers, chunks } = pinProblemAnswer(code, detail);
+function problem({ status, headers, chunks }: Answer): Response {
   const lines = headers.map(([name, value]): [string, string] => [name, value]);
   const decoder = new TextDecoder();
   return new Response(chunks.map((chunk) => decoder.decode(chunk)).join(""), { status, headers: lines });

@@ -1,6 +1,8 @@
 /** Passes a request on to another revision of the service, and its answer back. */
 
+import type { Answer } from "../answer.js";
 import type { HeaderLine } from "../facts.js";
+import type { PinProblemCode } from "../problem.js";
 
 /** Where a request goes, and what goes with it. Made by core from configuration and registry, never from the request. */
 export interface ForwardTarget {
@@ -10,6 +12,8 @@ export interface ForwardTarget {
   readonly address: string;
   /** Header lines to send in place of what the request has under the same names: `Via`, for one. */
   readonly headers: readonly HeaderLine[];
+  /** Is told of what went wrong, and gives the problem the lines that all answers of the service have. @default the problem as it is */
+  failed?(problem: Answer, code: PinProblemCode, cause: unknown): Answer;
 }
 
 /**

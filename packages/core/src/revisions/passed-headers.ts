@@ -12,7 +12,8 @@ const SAID_ANEW = /^(?:accept-encoding|expect|forwarded|host|x-forwarded-.*)$/;
  * What `Connection` may not take away, whoever names it: without it the other side would read another message, or one of
  * somebody else, than was judged here.
  */
-const KEPT = /^(?:authorization|cache-control|content-.*|cookie|host|idempotency-key|set-cookie|via)$/;
+const KEPT =
+  /^(?:authorization|cache-control|content-.*|cookie|host|idempotency-key|index-hash|model-tag|revision-pin|schema-rev|set-cookie|via)$/;
 
 /** What fetch undoes before anybody sees the body, and leaves in the header. */
 const UNDONE = /^\s*(?:x-)?(?:gzip|deflate|br)\s*(?:,\s*(?:x-)?(?:gzip|deflate|br)\s*)*$/i;

@@ -169,8 +169,7 @@ function textOf(value: unknown): string | undefined {
 }
 
 function wholeNumber(text: string): number {
-  const number = Number(text);
-  if (text !== "" && Number.isSafeInteger(number)) return number;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
   throw unreadable();
 }
 

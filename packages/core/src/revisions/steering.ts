@@ -16,6 +16,8 @@ export type OverrideRule = "open" | "signed" | ((facts: RequestFacts) => MaybePr
 /** What steering needs. */
 export interface SteeringGround {
   readonly revision: string;
+  readonly release: string | undefined;
+  readonly isCanary: boolean;
   readonly keys: PinKeys | undefined;
   readonly override: OverrideRule | undefined;
   /** Whether the unsigned deployment ids of Next.js count. */
@@ -101,7 +103,7 @@ async function steerByRelease(
   asked: string,
   roster: Roster | undefined,
 ): Promise<Steer | undefined> {
-  const { override, revision } = ground;
+  const { override, revision, release, isCanary } = ground;
   if (override === "signed") {
     const held = await holds(ground, { from: "override", text: asked }, "override", roster);
     if (typeof held === "object") return steerToRevision(ground, held.revision, roster);
@@ -109,7 +111,9 @@ async function steerByRelease(
     return undefined;
   }
   if (typeof override === "function" && !(await admits(override, facts))) return undefined;
-  if (asked === revision) return { steered: "here", revision };
+  // Nobody has to have heard of this instance for it to be what it is.
+  const isMeant = asked === "canary" ? isCanary : asked === revision || asked === release;
+  if (isMeant) return { steered: "here", revision };
   if (roster === undefined) return { steered: "unknown" };
   const found = findRelease(roster, asked);
   return found === undefined ? { steered: "gone" } : steerToRevision(ground, found.revision, roster);

@@ -1,0 +1,2 @@
+ALTER TABLE customers ALTER COLUMN full_name SET NOT NULL;
+ALTER TABLE customers DROP COLUMN name;
