@@ -8,12 +8,16 @@ import {
   createOnceover,
   type Onceover,
   type OnEvent,
+  type PinControl,
   type Recovered,
   type Store,
   type UnknownOutcome,
 } from "@onceover/core";
+import { pins } from "@onceover/core/pins";
+import type { Revisions } from "@onceover/core/revisions";
 import { onceover } from "@onceover/express";
 import express, { type Application, type ErrorRequestHandler, type Request, type Response } from "express";
+import { type Build, SERVICE } from "./build.js";
 import type { Effect, Ledger } from "./ledger.js";
 import { isSigned } from "./webhook-signature.js";
 
@@ -31,6 +35,8 @@ export interface ServiceOptions {
   readonly store: Store;
   readonly ledger: Ledger;
   readonly revision: string;
+  /** What this revision was built against, and the others beside it; each effect says what it was made by. @default no pins are checked */
+  readonly sideBySide?: { readonly build: Build; readonly revisions: Revisions } | undefined;
   /** Merchants by their API key. */
   readonly merchants: ReadonlyMap<string, string>;
   readonly webhookSecret: string;
@@ -42,15 +48,16 @@ export interface ServiceOptions {
 /** Makes the service; `once.ready()` says whether its store keeps its promise. */
 export function paymentsService(options: ServiceOptions): {
   readonly app: Application;
-  readonly once: Onceover<Request>;
+  readonly once: Onceover<Request> & { readonly pins?: PinControl };
 } {
-  const { store, ledger, revision, merchants, webhookSecret, leaseMs, on } = options;
+  const { store, ledger, revision, sideBySide, merchants, webhookSecret, leaseMs, on } = options;
   const once = createOnceover<Request>({
-    service: "payments",
+    service: SERVICE,
     revision,
     store,
     scope: (request) => request.merchant,
     idempotency: { required: true, leaseMs, recover },
+    pins: sideBySide === undefined ? undefined : pinsOf(sideBySide),
     on,
   });
 
@@ -102,7 +109,9 @@ export function paymentsService(options: ServiceOptions): {
     const run = request.onceover;
     if (run === undefined) throw new Error("the route is mounted without onceover");
     const effectKey = run.effectKey("effect");
-    const effect = await ledger.take({ effectKey, attempt: run.attempt }, { kind, scope, key: run.key, details });
+    const evidence = sideBySide === undefined ? {} : evidenceOf(sideBySide.build, request);
+    const happening = { kind, scope, key: run.key, details: { ...details, ...evidence } };
+    const effect = await ledger.take({ effectKey, attempt: run.attempt }, happening);
     if (effect !== "closed") return void send(response, effect);
     // This process was away for so long that somebody settled the run meanwhile. Nothing has happened in it.
     await run.abandon();
@@ -124,6 +133,16 @@ export function paymentsService(options: ServiceOptions): {
   }
 
   return { app, once };
+}
+
+function pinsOf({ build, revisions }: { readonly build: Build; readonly revisions: Revisions }) {
+  const { schemaRev, indexHash, accepts } = build;
+  return pins({ writes: { schemaRev, indexHash }, accepts: { schemaRev: accepts }, revisions });
+}
+
+/** What an effect is made by, as the process itself has it, and which arrival of the request made it. */
+function evidenceOf({ revision, schemaRev, indexHash }: Build, request: Request): Effect["details"] {
+  return { revision, schemaRev, indexHash, arrival: request.get("X-Arrival") ?? "" };
 }
 
 /** The answer that tells of an effect, the same whether its own run gives it or `recover`. */

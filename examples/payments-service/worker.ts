@@ -1,20 +1,21 @@
 /**
  * One process of the service:
  * `node --conditions onceover-src --import tsx examples/payments-service/worker.ts --ledger ledger.jsonl --lmdb records.lmdb`.
+ * With `--schema-rev`, `--accepts` and `--index` it is one of several revisions side by side, which find each other where the records are.
  * It prints JSON lines: `{"ready":{"port":…,"pid":…}}`, `{"event":…}` and, where it cannot start, `{"failed":"…"}`.
  */
 
 import { writeSync } from "node:fs";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
-import type { OnceoverEvent, Store } from "@onceover/core";
-import { lmdbStore } from "@onceover/lmdb";
-import { postgresStore } from "@onceover/postgres";
-import { redisStore } from "@onceover/redis";
-import { Redis } from "ioredis";
-import { Pool } from "pg";
+import type { OnceoverEvent } from "@onceover/core";
+import { revisions } from "@onceover/core/revisions";
+import { nodeForward } from "@onceover/node/forward";
+import { type Build, pinKeys } from "./build.js";
 import { openLedger } from "./ledger.js";
-import { paymentsService } from "./service.js";
+import { openRecords } from "./records.js";
+import { paymentsService, type ServiceOptions } from "./service.js";
 import { MERCHANTS, WEBHOOK_SECRET } from "./test-account.js";
 
 /** What a worker prints. */
@@ -33,51 +34,60 @@ const { values } = parseArgs({
     postgres: { type: "string" },
     schema: { type: "string", default: "payments" },
     revision: { type: "string", default: "r1" },
+    "schema-rev": { type: "string" },
+    accepts: { type: "string", default: "" },
+    index: { type: "string", default: "" },
+    "heartbeat-ms": { type: "string", default: "5000" },
     "lease-ms": { type: "string", default: "15000" },
     "latency-ms": { type: "string", default: "0" },
   },
 });
 
-const { app, once } = paymentsService({
-  store: openStore(),
-  ledger: openLedger(values.ledger, { latencyMs: Number(values["latency-ms"]) }),
-  revision: values.revision,
-  merchants: MERCHANTS,
-  webhookSecret: WEBHOOK_SECRET,
-  leaseMs: Number(values["lease-ms"]),
-  on: (event) => tell({ event }),
-});
-
-once.ready().then(listen, (error: unknown) => {
-  tell({ failed: error instanceof Error ? error.message : String(error) });
-  process.exit(1);
-});
-
-function listen(): void {
-  const server = app.listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo;
-    tell({ ready: { port, pid: process.pid } });
+const records = await openRecords(values);
+const server = createServer();
+// First of all it has an address, which it announces to the others.
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo;
+  start(port).catch((error: unknown) => {
+    tell({ failed: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
   });
+});
+
+async function start(port: number): Promise<void> {
+  const { app, once } = paymentsService({
+    store: records.store,
+    ledger: openLedger(values.ledger, { latencyMs: Number(values["latency-ms"]) }),
+    revision: values.revision,
+    sideBySide: sideBySide(port),
+    merchants: MERCHANTS,
+    webhookSecret: WEBHOOK_SECRET,
+    leaseMs: Number(values["lease-ms"]),
+    on: (event) => tell({ event }),
+  });
+  server.on("request", app);
+  await once.ready();
+  await once.pins?.announce();
+  tell({ ready: { port, pid: process.pid } });
 }
 
-function openStore(): Store {
-  if (values.redis !== undefined) return overRedis(values.redis, values.prefix);
-  if (values.postgres !== undefined) return overPostgres(values.postgres, values.schema);
-  return lmdbStore({ path: values.lmdb });
-}
-
-function overPostgres(url: string, schema: string): Store {
-  const pool = new Pool({ connectionString: url, connectionTimeoutMillis: 2_000 });
-  // Every call of the store says for itself what failed.
-  pool.on("error", () => {});
-  return postgresStore({ pool, schema });
-}
-
-function overRedis(url: string, prefix: string): Store {
-  const client = new Redis(url);
-  // Every call of the store says for itself what failed.
-  client.on("error", () => {});
-  return redisStore({ client, prefix });
+function sideBySide(port: number): ServiceOptions["sideBySide"] {
+  if (values["schema-rev"] === undefined) return undefined;
+  const build: Build = {
+    revision: values.revision,
+    schemaRev: Number(values["schema-rev"]),
+    accepts: values.accepts.split(",").map(Number),
+    indexHash: values.index,
+  };
+  const among = revisions({
+    registry: records.registry(),
+    keys: pinKeys(),
+    address: `http://127.0.0.1:${port}`,
+    addresses: ({ hostname }) => hostname === "127.0.0.1",
+    forwarder: nodeForward({ headersTimeoutMs: 5_000 }),
+    heartbeatMs: Number(values["heartbeat-ms"]),
+  });
+  return { build, revisions: among };
 }
 
 /** Written at once, so that a process that is killed has said what it saw. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HistoryAnswer, HistoryRequest } from "@onceover/test/history";
+import type { Asked } from "./asking.js";
 import type { Again, KeyPlan, Manner } from "./plan.js";
 import { createPursuer, type PursuerOptions } from "./pursuit.js";
 import type { Answered } from "./sending.js";
@@ -13,13 +14,15 @@ export interface Client {
   readonly requests: readonly HistoryRequest[];
   /** The answers so far, to each try of a request. */
   readonly answers: readonly HistoryAnswer[];
+  /** What each arrival asked for. */
+  readonly asked: ReadonlyMap<string, Asked>;
   close(): void;
 }
 
 /** Makes a client of the front on `port`. */
 export function createClient(options: PursuerOptions): Client {
   const { tally, signal } = options;
-  const { pursue, close } = createPursuer(options);
+  const { pursue, asked, close } = createPursuer(options);
   const requests: HistoryRequest[] = [];
   const answers: HistoryAnswer[] = [];
 
@@ -53,7 +56,7 @@ export function createClient(options: PursuerOptions): Client {
     await send(manner);
   }
 
-  return { follow, requests, answers, close };
+  return { follow, requests, answers, asked, close };
 }
 
 /** A request as long as it is under way. */

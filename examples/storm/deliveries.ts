@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { MERCHANTS, WEBHOOK_SECRET } from "../payments-service/test-account.js";
 import { signatureOf } from "../payments-service/webhook-signature.js";
+import type { Asking } from "./asking.js";
 import type { Random } from "./random.js";
 
 /** A request that stands for one effect, as it is sent each time. */
@@ -10,6 +11,8 @@ export interface Delivery {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** What its client was built against. @default nothing that matters */
+  readonly asks?: Asking;
 }
 
 /** Payments of several merchants, who use the same keys: whose key it is must count. */

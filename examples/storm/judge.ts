@@ -1,5 +1,6 @@
 import { checkHistory, countBroken, type History, type RuleName } from "@onceover/test/history";
 import { dedupe } from "@onceover/test/history-dedupe";
+import { type Sides, wrongRevisions } from "./wrong-revision.js";
 
 /** What came of a storm, from nothing but what clients saw and what stands in the ledger. */
 export interface Judgement {
@@ -12,25 +13,29 @@ export interface Judgement {
   readonly hits: number;
   /** Accepted keys without an effect. */
   readonly lostKeys: number;
+  /** Final answers by a revision that does not have what was asked for. */
+  readonly wrongRevisions: number;
   /** How often each rule is broken. */
   readonly broken: Readonly<Record<RuleName, number>>;
   /** What is wrong, as far as the first few violations tell. */
   readonly evidence: readonly string[];
-  /** No rule is broken, and each duplicate is a hit. */
+  /** No rule is broken, each duplicate is a hit, and no answer is by a wrong revision. */
   readonly passed: boolean;
 }
 
 const MOST_EVIDENCE = 5;
 
 /** Judges. Pure; takes time linear in what it is given. */
-export function judge(history: Pick<History, "requests" | "answers" | "effects">): Judgement {
+export function judge(history: Pick<History, "requests" | "answers" | "effects">, sides: Sides): Judgement {
   const whole = { ...history, unknowns: [] };
   const violations = checkHistory(whole);
+  const wrong = wrongRevisions(history.answers, sides);
   const { keys, accepted, withoutEffect, duplicates, hits } = dedupe(whole);
   return {
     ...{ keys, accepted, duplicates: duplicates.length, hits: hits.size, lostKeys: withoutEffect },
+    wrongRevisions: wrong.length,
     broken: countBroken(violations),
-    evidence: violations.slice(0, MOST_EVIDENCE).map(({ rule, detail }) => `${rule}: ${detail}`),
-    passed: violations.length === 0 && hits.size === duplicates.length,
+    evidence: [...violations.map(({ rule, detail }) => `${rule}: ${detail}`), ...wrong].slice(0, MOST_EVIDENCE),
+    passed: violations.length + wrong.length === 0 && hits.size === duplicates.length,
   };
 }

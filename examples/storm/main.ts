@@ -43,8 +43,8 @@ async function main(flags: Parameters<typeof startStorm>[0]): Promise<number> {
   process.stdout.on("error", () => breakOff(141));
   const places = await makePlaces(flags.redis);
   try {
-    console.log(opening(flags, places.store));
     const storm = await startStorm(flags, places, interrupt.signal);
+    console.log(opening(flags, storm.builds, places.store));
     const hide = showProgress(storm.standing);
     const standing = await storm.over.finally(hide);
     console.log(`\n${table(standing)}\n`);

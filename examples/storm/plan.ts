@@ -33,8 +33,8 @@ export interface KeyPlan {
 export interface Fault {
   readonly worker: number;
   readonly killAfterMs: number;
-  /** The other worker is paused once both serve again; `killed`: it never wakes up. */
-  readonly pause?: { readonly lengthMs: number; readonly killed: boolean };
+  /** Another worker is paused once all serve again; `killed`: it never wakes up. */
+  readonly pause?: { readonly worker: number; readonly lengthMs: number; readonly killed: boolean };
 }
 
 /** Some keys that begin while a worker is killed. */
@@ -49,7 +49,12 @@ const LEAST_ROUNDS = 4;
 /** Decides everything that is chosen in a storm; the same for the same seed. */
 export function planStorm(
   deliveries: readonly Delivery[],
-  options: { readonly duplicates: number; readonly killEveryMs: number; readonly leaseMs: number },
+  options: {
+    readonly duplicates: number;
+    readonly killEveryMs: number;
+    readonly leaseMs: number;
+    readonly workers: number;
+  },
   random: Random,
 ): Round[] {
   const keys = random.shuffle(deliveries).map((delivery) => planKey(delivery, options.duplicates, random));
@@ -83,10 +88,16 @@ export function drawManner(random: Random, patientShare: number): Manner {
 /** Two rounds in three pause a worker for longer than a lease; one pause in four ends with SIGKILL. */
 function planFault(
   round: number,
-  { killEveryMs, leaseMs }: { readonly killEveryMs: number; readonly leaseMs: number },
+  {
+    killEveryMs,
+    leaseMs,
+    workers,
+  }: { readonly killEveryMs: number; readonly leaseMs: number; readonly workers: number },
   random: Random,
 ): Fault {
-  const fault = { worker: random.between(0, 1), killAfterMs: random.between(0, Math.floor(killEveryMs / 2)) };
-  const pause = { lengthMs: leaseMs * 1.4 + random.between(0, leaseMs), killed: random.chance(0.25) };
+  const worker = random.between(0, workers - 1);
+  const fault = { worker, killAfterMs: random.between(0, Math.floor(killEveryMs / 2)) };
+  const other = (worker + random.between(1, workers - 1)) % workers;
+  const pause = { worker: other, lengthMs: leaseMs * 1.4 + random.between(0, leaseMs), killed: random.chance(0.25) };
   return round % 3 === 2 ? fault : { ...fault, pause };
 }

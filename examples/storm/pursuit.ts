@@ -1,5 +1,6 @@
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ASKS_NOTHING, type Asked, type Asking, askedLines } from "./asking.js";
 import type { Delivery } from "./deliveries.js";
 import type { Manner } from "./plan.js";
 import type { Random } from "./random.js";
@@ -14,6 +15,8 @@ export interface Pursuer {
     manner: Manner,
     onTry?: (sent: Sent, arrival: string) => void,
   ): Promise<Answered | undefined>;
+  /** What each arrival asked for. */
+  readonly asked: ReadonlyMap<string, Asked>;
   close(): void;
 }
 
@@ -36,6 +39,7 @@ const PATIENT: Manner = { manner: "patient" };
 /** Makes a pursuer of answers from the front on `port`. */
 export function createPursuer({ port, tally, random, signal }: PursuerOptions): Pursuer {
   const agent = new Agent({ keepAlive: true });
+  const asked = new Map<string, Asked>();
 
   function pauseMs(tries: number): number {
     const longestMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(tries, 10), LONGEST_PAUSE_MS);
@@ -45,12 +49,16 @@ export function createPursuer({ port, tally, random, signal }: PursuerOptions): 
   return {
     async pursue(delivery, manner, onTry) {
       const endMs = performance.now() + LONGEST_PURSUIT_MS;
+      const { first, reloaded }: Asking = delivery.asks ?? { first: ASKS_NOTHING };
+      let asks = first;
       if (manner.manner !== "patient") count(tally.left, manner.manner);
       for (let tries = 0; performance.now() < endMs; tries += 1) {
         signal.throwIfAborted();
         const arrival = crypto.randomUUID();
-        const sent = await sendOnce({ port, agent }, named(delivery, arrival), tries === 0 ? manner : PATIENT);
-        const final = finalAnswer(sent);
+        asked.set(arrival, asks);
+        const sent = await sendOnce({ port, agent }, named(delivery, arrival, asks), tries === 0 ? manner : PATIENT);
+        const final = isBehind(sent) && asks !== (reloaded ?? first) ? undefined : finalAnswer(sent);
+        if (isBehind(sent)) asks = reloaded ?? first;
         countSent(tally, sent, final !== undefined);
         onTry?.(sent, arrival);
         if (final !== undefined) return final;
@@ -58,13 +66,19 @@ export function createPursuer({ port, tally, random, signal }: PursuerOptions): 
       }
       return undefined;
     },
+    asked,
     close: () => agent.destroy(),
   };
 }
 
-/** The same, with a name for this try of it in `X-Arrival`, which is no part of what makes two requests the same. */
-function named(delivery: Delivery, arrival: string): Delivery {
-  return { ...delivery, headers: { ...delivery.headers, "X-Arrival": arrival } };
+/** The same, with a name for this try in `X-Arrival`, and its pins: neither is a part of what makes two requests the same. */
+function named(delivery: Delivery, arrival: string, asks: Asked): Delivery {
+  return { ...delivery, headers: { ...delivery.headers, ...askedLines(asks), "X-Arrival": arrival } };
+}
+
+/** Whether what was asked for is not to be had. */
+function isBehind(sent: Sent): boolean {
+  return sent.outcome === "answered" && (sent.code === "backend-behind" || sent.code === "client-behind");
 }
 
 /** Refusals that say "later", of ours and of the front. */

@@ -1,4 +1,5 @@
 import { RULES, type RuleName } from "@onceover/test/history";
+import type { Build } from "../payments-service/build.js";
 import type { Flags } from "./flags.js";
 import type { Judgement } from "./judge.js";
 import type { Standing } from "./storm.js";
@@ -6,11 +7,12 @@ import { sum } from "./tally.js";
 
 /** The line that moves while a storm goes on. */
 export function progressLine({ plannedKeys, tookMs, tally, judgement }: Standing): string {
-  const { accepted, duplicates, broken } = judgement;
+  const { accepted, duplicates, broken, wrongRevisions } = judgement;
   return [
     `${(tookMs / 1000).toFixed(0).padStart(3)} s`,
     `keys ${figure(accepted)}/${figure(plannedKeys)}`,
     `effects twice ${broken["one-effect-per-key"]}`,
+    `wrong revision ${wrongRevisions}`,
     `requests ${figure(tally.requests)}`,
     `duplicates ${figure(duplicates)}`,
     `kills ${tally.kills}`,
@@ -20,8 +22,13 @@ export function progressLine({ plannedKeys, tookMs, tally, judgement }: Standing
 }
 
 /** What a storm is about to do. */
-export function opening({ keys, webhooks, duplicates, seed }: Flags, store: string): string {
-  return `${figure(keys)} payments and ${figure(webhooks)} webhooks, each sent again ${duplicates} times, to two workers that share ${store} (--seed ${seed})`;
+export function opening({ keys, webhooks, duplicates, seed }: Flags, builds: readonly Build[], store: string): string {
+  return `${figure(keys)} payments and ${figure(webhooks)} webhooks, each sent again ${duplicates} times, to two workers each
+of ${builds.map(described).join(" and ")}, which share ${store} (--seed ${seed})`;
+}
+
+function described({ revision, accepts, indexHash }: Build): string {
+  return `${revision} (schema ${accepts.join(" or ")}, index ${indexHash})`;
 }
 
 /** The table at the end. */
@@ -37,10 +44,11 @@ export function table(standing: Standing): string {
 /** The last line; before it, where something is wrong, the first few things that are. */
 export function verdict(judgement: Judgement): string {
   if (judgement.passed) return "PASSED: every key took effect once, and every duplicate got its answer.";
-  const { broken, duplicates, hits } = judgement;
+  const { broken, duplicates, hits, wrongRevisions } = judgement;
   const misses = duplicates - hits;
   const rules = (Object.keys(RULES) as RuleName[]).filter((rule) => broken[rule] > 0);
   const parts = rules.map((rule) => `${figure(broken[rule])} ${RULES[rule]}`);
+  if (wrongRevisions > 0) parts.push(`${figure(wrongRevisions)} answers by a wrong revision`);
   if (misses > 0) parts.push(`${figure(misses)} duplicates that were no hit`);
   return [...judgement.evidence.map((line) => `  ${line}`), `FAILED: ${parts.join(", ")}.`].join("\n");
 }
@@ -52,6 +60,7 @@ type Row = readonly [name: string, value: string, remark: string];
 
 function rowsOf({ plannedKeys, tookMs, tally, resent, judgement }: Standing): Row[] {
   const { accepted, duplicates, hits, broken } = judgement;
+  const tries = (what: string) => figure(tally.tries.get(what) ?? 0);
   const divergent = broken["final-answers-equal"] + broken["answer-is-ones-own"];
   return [
     ["requests", figure(tally.requests), `in ${(tookMs / 1000).toFixed(1)} s`],
@@ -61,6 +70,18 @@ function rowsOf({ plannedKeys, tookMs, tally, resent, judgement }: Standing): Ro
     ["duplicate effects", figure(broken["one-effect-per-key"]), "counted in the ledger that the effects write"],
     ["lost keys", figure(judgement.lostKeys), "accepted, and no effect in the ledger"],
     ["divergent answers", figure(divergent), "unlike the first one of their key, or about another key"],
+    ["requests routed", figure(tally.routed), "to the other revision, by the one they met"],
+    [
+      "refused as behind",
+      tries("412 backend-behind"),
+      "asked for a schema that is not there yet; then for what there is",
+    ],
+    ["refused as old", tries("412 client-behind"), "asked for a schema that is gone; then for what there is"],
+    [
+      "by a wrong revision",
+      figure(judgement.wrongRevisions),
+      "by what the handler wrote into the answer: revision, schema, index",
+    ],
     ["unknown outcomes", figure(tally.unknowns.size), unknowns(tally.unknowns)],
     ["kills", figure(tally.kills), "SIGKILL"],
     ["pauses", figure(tally.pauses), "SIGSTOP, for longer than a lease"],

@@ -1,6 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Build } from "../payments-service/build.js";
 import { readEffects } from "../payments-service/ledger.js";
+import { askers, drawBuilds } from "./asking.js";
 import { createClient } from "./client.js";
 import { payments, webhooks } from "./deliveries.js";
 import type { Flags } from "./flags.js";
@@ -24,6 +26,8 @@ export interface Standing {
 
 /** A storm that goes on. */
 export interface Storm {
+  /** The revisions side by side. */
+  readonly builds: readonly Build[];
   standing(): Standing;
   /** Settles when every key has its answer, or soon after `signal`. Rejects where the workers cannot start. */
   readonly over: Promise<Standing>;
@@ -35,12 +39,21 @@ const LEASE_MS = 500;
 const LEDGER_LATENCY_MS = 15;
 const FRONT_PATIENCE_MS = 1_000;
 const LONGEST_START_MS = 60_000;
+/** Of each revision. */
+const WORKERS = 2;
+/** So often a worker says that it is there: one that was killed must soon be asked no more. In milliseconds. */
+const HEARTBEAT_MS = 250;
+/** What a worker knows of the others it reads anew before this many heartbeats are over. */
+const HEARTBEATS_UNTIL_KNOWN = 3;
 
 /** Starts front, workers and client. */
 export async function startStorm(flags: Flags, places: Places, signal: AbortSignal): Promise<Storm> {
   const choices = random(flags.seed);
-  const deliveries = [...payments(flags.keys, choices), ...webhooks(flags.webhooks, choices)];
-  const rounds = planStorm(deliveries, { ...flags, leaseMs: LEASE_MS }, choices);
+  const builds = drawBuilds(choices);
+  const ask = await askers(builds, choices);
+  const deliveries = [...payments(flags.keys, choices), ...webhooks(flags.webhooks, choices)].map(ask);
+  const count = WORKERS * builds.length;
+  const rounds = planStorm(deliveries, { ...flags, leaseMs: LEASE_MS, workers: count }, choices);
   const beganMs = performance.now();
   const tally = createTally();
   const trouble = new AbortController();
@@ -48,8 +61,8 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
   // Every pause of every send listens to it.
   setMaxListeners(0, stop);
   const workers = startWorkers({
-    count: 2,
-    args: () => [...places.workerArgs, "--lease-ms", String(LEASE_MS), "--latency-ms", String(LEDGER_LATENCY_MS)],
+    count,
+    args: (worker) => [...places.workerArgs, ...TIMES, ...buildArgs(builds[worker % builds.length] ?? builds[0])],
     onEvent: (event) => countEvent(tally, event),
     onFailure: (message) => trouble.abort(new Error(message)),
   });
@@ -62,13 +75,15 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
   function standing(): Standing {
     effects.push(...ledger.next());
     const tookMs = performance.now() - beganMs;
-    const judgement = judge({ requests: client.requests, answers: client.answers, effects });
+    const { requests, answers, asked } = client;
+    const judgement = judge({ requests, answers, effects }, { builds, asked });
     return { plannedKeys: deliveries.length, tookMs, tally, resent: front.resent(), judgement };
   }
 
   async function run(): Promise<Standing> {
     try {
       await until(workers.areServing, stop, LONGEST_START_MS);
+      await sleep(HEARTBEATS_UNTIL_KNOWN * HEARTBEAT_MS, undefined, { signal: stop });
       await rage(rounds);
     } catch (error) {
       if (trouble.signal.aborted) throw trouble.signal.reason;
@@ -103,7 +118,17 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
     await sleep(LEASE_MS, undefined, { signal: stop });
   }
 
-  return { standing, over: run() };
+  return { builds, standing, over: run() };
+}
+
+const TIMES: readonly string[] = [
+  ...["--lease-ms", String(LEASE_MS), "--latency-ms", String(LEDGER_LATENCY_MS)],
+  ...["--heartbeat-ms", String(HEARTBEAT_MS)],
+];
+
+function buildArgs({ revision, schemaRev, accepts, indexHash }: Build): string[] {
+  const schema = ["--schema-rev", String(schemaRev), "--accepts", accepts.join(",")];
+  return ["--revision", revision, ...schema, "--index", indexHash];
 }
 
 /** Begins keys one by one over a while. */
@@ -119,7 +144,7 @@ async function spread(
   }
 }
 
-/** Kills a worker, and pauses the other one when both serve again. */
+/** Kills a worker, and pauses another one when all serve again. */
 async function strike({ worker, killAfterMs, pause }: Fault, workers: Workers, tally: Tally, signal: AbortSignal) {
   const kill = (index: number) => {
     workers.kill(index);
@@ -129,13 +154,12 @@ async function strike({ worker, killAfterMs, pause }: Fault, workers: Workers, t
   await until(workers.areServing, signal);
   kill(worker);
   if (pause === undefined) return;
-  const other = 1 - worker;
   await until(workers.areServing, signal);
-  workers.pause(other);
+  workers.pause(pause.worker);
   tally.pauses += 1;
   await sleep(pause.lengthMs, undefined, { signal });
-  if (pause.killed) kill(other);
-  else workers.resume(other);
+  if (pause.killed) kill(pause.worker);
+  else workers.resume(pause.worker);
 }
 
 async function until(condition: () => boolean, signal: AbortSignal, capMs = LONGEST_START_MS): Promise<void> {

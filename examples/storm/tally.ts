@@ -7,6 +7,8 @@ export interface Tally {
   requests: number;
   kills: number;
   pauses: number;
+  /** How often a worker sent a request to another revision. */
+  routed: number;
   /** Tries that ended without a final answer, by what came instead. */
   readonly tries: Map<string, number>;
   /** Duplicates by their moment. */
@@ -26,6 +28,7 @@ export function createTally(): Tally {
     requests: 0,
     kills: 0,
     pauses: 0,
+    routed: 0,
     tries: new Map(),
     moments: new Map(),
     left: new Map(),
@@ -53,8 +56,9 @@ export function countSent(tally: Tally, sent: Sent, final: boolean): void {
   (sent.replayed ? tally.replayedMs : tally.ranMs).push(sent.tookMs);
 }
 
-/** Counts what a worker tells: here only what `recover` makes of unknown outcomes. */
+/** Counts what a worker tells: requests it sent to another revision, and what `recover` makes of unknown outcomes. */
 export function countEvent(tally: Tally, event: OnceoverEvent): void {
+  if (event.type === "routed") tally.routed += 1;
   if (event.type !== "unknown") return;
   const run = `${event.keyDigest} ${event.attempt}`;
   const before = tally.unknowns.get(run);

@@ -1,21 +1,33 @@
 import type { History } from "@onceover/test/history";
 import { describe, expect, test } from "vitest";
+import type { Asked } from "../storm/asking.js";
 import { historyAnswer } from "../storm/client.js";
 import { type Judgement, judge } from "../storm/judge.js";
 import { verdict } from "../storm/report.js";
 
+const OLDER = { revision: "r1", schemaRev: 11, accepts: [11], indexHash: "A" };
+const NEWER = { revision: "r2", schemaRev: 12, accepts: [11, 12], indexHash: "B" };
+const BUILDS = [OLDER, NEWER];
+
+/** The answer of a run for the arrival of `s1`, which is named like it. */
+function bodyBy({ revision, schemaRev, indexHash }: typeof OLDER): string {
+  return JSON.stringify({ id: "e1", revision, schemaRev, indexHash, arrival: "s1" });
+}
+
 /** What the storm's client makes of an answer of the service. */
 function answered(request: string, change: { readonly status?: number; readonly body?: string } = {}) {
-  const answer = { status: 201, body: '{"id":"e1"}', head: "", replayed: false, tookMs: 1, ...change };
-  return historyAnswer({ request }, { outcome: "answered", ...answer });
+  const answer = { status: 201, body: bodyBy(NEWER), head: "", replayed: false, tookMs: 1, ...change };
+  return historyAnswer({ request, arrival: request }, { outcome: "answered", ...answer });
 }
 
 const KEY = { scope: "alpaca", key: "order-1" };
 const requests = ["s1", "s2", "s3"].map((id) => ({ ...KEY, id, owed: "yes" as const }));
 const CALM = { requests, answers: requests.map(({ id }) => answered(id)), effects: [{ ...KEY, id: "e1" }] };
 
-function judged(change: Partial<History>): Judgement {
-  return judge({ ...CALM, ...change });
+/** `asks`: what the arrivals asked for, one after the other. */
+function judged(change: Partial<History>, asks: readonly Asked[] = []): Judgement {
+  const asked = new Map(requests.map(({ id }, at) => [id, asks[at] ?? {}]));
+  return judge({ ...CALM, ...change }, { builds: BUILDS, asked });
 }
 
 describe("judge", () => {
@@ -36,7 +48,7 @@ describe("judge", () => {
     ],
     [
       "an answer that differs from the first one fails",
-      { answers: [first, second, answered("s3", { body: '{"id":"e1"} ' })].flatMap((answer) => answer ?? []) },
+      { answers: [first, second, answered("s3", { body: `${bodyBy(NEWER)} ` })].flatMap((answer) => answer ?? []) },
       { hits: 1 },
       /1 divergent answers, 1 duplicates that were no hit/,
     ],
@@ -72,5 +84,48 @@ describe("judge", () => {
     expect(judgement).toMatchObject({ ...counts, passed: false });
     expect(verdict(judgement)).toMatch(words);
     expect(verdict(judgement)).toContain(judgement.evidence[0]);
+  });
+});
+
+describe("judge, of revisions", () => {
+  const all = (asked: Asked) => requests.map(() => asked);
+  const by = (build: typeof OLDER) => ({ answers: requests.map(({ id }) => answered(id, { body: bodyBy(build) })) });
+  const token = "signed";
+
+  test.each<readonly [asked: Asked, older: number, newer: number]>([
+    [{}, 0, 0],
+    [{ schemaRev: 11 }, 0, 0],
+    [{ schemaRev: 12 }, 3, 0],
+    [{ schemaRev: 11, indexHash: "A" }, 0, 3],
+    [{ schemaRev: 12, indexHash: "B" }, 3, 0],
+    [{ pinned: { revision: "r1", token } }, 0, 3],
+    [{ pinned: { revision: "r2", token } }, 3, 0],
+    [{ schemaRev: 13 }, 3, 3],
+    [{ schemaRev: 10 }, 3, 3],
+  ])("counts answers to %j by each build that does not have it", (asked, older, newer) => {
+    expect(judged(by(OLDER), all(asked)).wrongRevisions).toBe(older);
+    expect(judged(by(NEWER), all(asked)).wrongRevisions).toBe(newer);
+  });
+
+  test("a replay is as wrong as the first answer would be, and the verdict says so", () => {
+    const judgement = judged({}, [{}, { indexHash: "A" }, {}]);
+    expect(judgement).toMatchObject({ wrongRevisions: 1, hits: 2, passed: false });
+    expect(verdict(judgement)).toMatch(
+      /it was given to {"indexHash":"A"}(?:.|\n)*FAILED: 1 answers by a wrong revision\.$/,
+    );
+  });
+
+  test("who asked for what no build has is told what became of another try", () => {
+    expect(judged({}, [{ schemaRev: 12 }, { schemaRev: 13 }, { schemaRev: 10 }])).toMatchObject({ passed: true });
+  });
+
+  test.each([
+    ["of no build there is", bodyBy({ ...NEWER, indexHash: "A" }), /by no build/],
+    ["without a word of its build", '{"id":"e1"}', /by no build/],
+    ["of a run for an arrival that nobody sent", bodyBy(NEWER).replace("s1", "s9"), /nobody sent it/],
+  ])("an answer %s is wrong", (_what, body, words) => {
+    const judgement = judged({ answers: requests.map(({ id }) => answered(id, { body })) });
+    expect(judgement).toMatchObject({ wrongRevisions: 3, passed: false });
+    expect(judgement.evidence[0]).toMatch(words);
   });
 });

@@ -76,6 +76,9 @@ function expectCalm({ exitCode, stdout, stderr }: Awaited<Run["ended"]>): void {
   const counts = figures(stdout);
   expect(counts).toMatchObject({ "accepted keys": 80, "duplicates sent": 320, "dedupe hits": 320 });
   expect(counts).toMatchObject({ "duplicate effects": 0, "lost keys": 0, "divergent answers": 0 });
+  expect(counts).toMatchObject({ "by a wrong revision": 0 });
+  for (const name of ["requests routed", "refused as behind", "refused as old"])
+    expect(counts[name]).toBeGreaterThan(0);
   expect(counts.kills).toBeGreaterThanOrEqual(4);
   expect(counts.pauses).toBeGreaterThanOrEqual(2);
   expect(leftFiles()).toEqual([]);
@@ -83,13 +86,19 @@ function expectCalm({ exitCode, stdout, stderr }: Awaited<Run["ended"]>): void {
 
 describe("npm start", () => {
   test("over LMDB: each key takes effect once, through kills and pauses", { timeout: LONGEST_MS }, async () => {
-    expectCalm(await storm(...SMALL).ended);
+    const ended = await storm(...SMALL).ended;
+    expectCalm(ended);
+    expect(ended.stdout).toMatch(/r2 \(schema 12, index B\)/);
   });
 
-  test("over Redis: the same, and no key is left in it", { timeout: LONGEST_MS }, async () => {
+  test("over Redis: the same where the newer revision understands the older clients, and no key is left in it", {
+    timeout: LONGEST_MS,
+  }, async () => {
     const redis = await startRedis();
     try {
-      expectCalm(await storm(...SMALL, "--redis", redis.url).ended);
+      const ended = await storm(...SMALL, "--redis", redis.url, "--seed", "5").ended;
+      expectCalm(ended);
+      expect(ended.stdout).toMatch(/r2 \(schema 11 or 12, index B\)/);
       expect(await redis.cli("dbsize")).toBe("0");
     } finally {
       await redis.stop();

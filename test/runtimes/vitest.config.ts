@@ -14,6 +14,7 @@ export default defineConfig({
     include: [
       "test/runtimes/*.check.ts",
       "packages/core/test/*.test.ts",
+      "packages/core/test/{pins,revisions}/*.test.ts",
       "packages/adapters/fetch/test/*.test.ts",
       "packages/adapters/hono/test/*.test.ts",
     ],

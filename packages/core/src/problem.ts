@@ -41,7 +41,7 @@ export const PIN_PROBLEMS = {
   "pins-invalid": { status: 400, title: "What this request was built against cannot be read.", executed: false },
   "pins-missing": { status: 428, title: "This request must say what it was built against.", executed: false },
   "backend-behind": { status: 412, title: "The backend does not have what this request asks for.", executed: false },
-  "client-behind": { status: 412, title: "The caller is older than what is still served.", executed: false },
+  "client-behind": { status: 412, title: "What the caller was built for is not served any more.", executed: false },
   "revision-gone": { status: 412, title: "The revision this request is pinned to is gone.", executed: false },
   misdirected: { status: 421, title: "Another revision has what this request asks for.", executed: false },
   "forward-failed": { status: 502, title: "The revision that was asked did not answer.", executed: "unknown" },

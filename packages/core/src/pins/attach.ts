@@ -142,7 +142,11 @@ function controlOf(reading: Reading<Pins>, router: Router | undefined): PinContr
   };
   return {
     live: async () => pinsOf(await reading.get()),
-    refresh: async () => pinsOf(await reading.refresh()),
+    async refresh() {
+      const live = pinsOf(await reading.refresh());
+      await router?.update();
+      return live;
+    },
     announce: () =>
       to(async (each) => {
         await reading.get();

@@ -6,7 +6,9 @@ import type { Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
 import { type PinProblemCode, type ProblemDetail, pinProblemAnswer } from "../problem.js";
 import type { ForwardTarget } from "../revisions/forwarder.js";
+import type { LiveInstance } from "../revisions/roster.js";
 import type { Router, Steer } from "../revisions/router.js";
+import type { FoundRevision } from "../revisions/seek.js";
 import type { Shell } from "../shell.js";
 import type { Verdict } from "../verdict.js";
 import { decidePins, decideSought, type Offer, type Sought } from "./decide-pins.js";
@@ -158,15 +160,17 @@ function seek<Request>(
   offer: Offer | undefined,
 ): MaybePromise<Verdict> {
   const seeking = arriving.context.router?.seek(judged.asked) ?? NOBODY;
-  return after(seeking, ({ sought, revision }) => {
+  return after(seeking, ({ sought, found }) => {
     const decision = decideSought(code, sought);
-    if (decision.action === "route" && revision !== undefined) return route(arriving, judged, revision);
+    if (decision.action === "route" && found !== undefined) {
+      return route(arriving, judged, found.revision, found.instances);
+    }
     const refusal = decision.action === "refuse" ? decision.code : code;
     return refuse(arriving, judged, refusal, detailOf(refusal, judged.asked, offer));
   });
 }
 
-const NOBODY: { readonly sought: Sought; readonly revision?: string } = { sought: "none" };
+const NOBODY: { readonly sought: Sought; readonly found?: FoundRevision } = { sought: "none" };
 
 /** What the caller needs to know to do better. */
 function detailOf(code: PinProblemCode, asked: Pins, offer: Offer | undefined): ProblemDetail {
@@ -177,14 +181,19 @@ function detailOf(code: PinProblemCode, asked: Pins, offer: Offer | undefined): 
 
 const RETRY_AFTER_SECONDS = 2;
 
-function route<Request>(arriving: Arriving<Request>, judged: Judged, revision: string): MaybePromise<Verdict> {
+function route<Request>(
+  arriving: Arriving<Request>,
+  judged: Judged,
+  revision: string,
+  instances?: readonly LiveInstance[],
+): MaybePromise<Verdict> {
   const { context, facts } = arriving;
-  const routed = context.router?.route(facts, revision);
+  const routed = context.router?.route(facts, revision, instances);
   if (routed === undefined) return refuse(arriving, judged, "revision-unknown");
   switch (routed.action) {
     case "forward":
       context.emit({ type: "routed", revision, how: "forward" });
-      return { ...routed, target: { ...routed.target, failed: failureTo(context, judged, revision) } };
+      return { ...routed, target: { ...routed.target, failed: failureTo(context, judged, routed.target) } };
     case "send":
       context.emit({ type: "routed", revision, how: routed.how });
       return { action: "answer", answer: withLines(new Exchange(context.ground, judged), routed.answer) };
@@ -196,12 +205,13 @@ function route<Request>(arriving: Arriving<Request>, judged: Judged, revision: s
 
 /** What went wrong on the way is told, and answered in the name of this revision. */
 function failureTo(
-  { ground, emit }: PinContext,
+  { ground, router, emit }: PinContext,
   judged: Judged,
-  revision: string,
+  { revision, address }: ForwardTarget,
 ): NonNullable<ForwardTarget["failed"]> {
   return (problem, code, error) => {
     emit({ type: "forward-failed", revision, code, error });
+    if (code === "revision-unreachable") router?.avoid(address);
     return withLines(new Exchange(ground, judged), problem);
   };
 }

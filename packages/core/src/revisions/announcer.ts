@@ -21,6 +21,10 @@ export interface AnnounceSettings {
 
 /** An instance and the registry it announces itself in. */
 export interface Announcer {
+  /** The id of this instance, once it was announced. */
+  readonly instance: string | undefined;
+  /** Announces the instance at once, where it is announced at all. Never rejects. */
+  update(): Promise<void>;
   /** The registry's digest of the service. */
   service(): MaybePromise<string>;
   /** Who is there; `undefined` where the registry cannot be read. `recent` is no older than a request takes. */
@@ -114,6 +118,8 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
     let isStopped = false;
     async function again(): Promise<void> {
       await beat(sayInTurn);
+      // What was revoked meanwhile is known, whether requests come or not.
+      await reading.refresh();
       if (!isStopped) cancel = platform.timer(heartbeatMs, () => void again());
     }
     return () => {
@@ -133,6 +139,12 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
   }
 
   return {
+    get instance() {
+      return instance;
+    },
+    async update() {
+      if (instance !== undefined) await beat(sayInTurn);
+    },
     service,
     refresh,
     roster: (how) => after(reading.get(how === "recent" ? RECENT_MS : undefined), known),

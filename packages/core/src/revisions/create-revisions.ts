@@ -1,20 +1,17 @@
 import { OnceoverError } from "@onceover/core";
 import { durationMs } from "../duration.js";
-import type { HeaderLine, RequestFacts } from "../facts.js";
 import type { PinGround, Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
-import { pinProblemAnswer } from "../problem.js";
 import { show } from "../show.js";
-import { type AddressRule, addressRule } from "./addresses.js";
 import { type Announcer, createAnnouncer } from "./announcer.js";
-import { wholeForwarder } from "./forwarder.js";
 import { createGranting } from "./granting.js";
 import type { PinKeys } from "./pin-keys.js";
 import { PIN_HEADER, PIN_PARAMETER, withoutParameter } from "./revision-pin.js";
 import { checkRevisions, type RevisionsOptions } from "./revisions-options.js";
 import { type InstanceAnnounced, ids, isRevisionId, type Roster } from "./roster.js";
-import type { Revisions, Routed, Router, SelfPins } from "./router.js";
-import { pickInstance, seekRevision } from "./seek.js";
+import type { Revisions, Router, SelfPins } from "./router.js";
+import { createRouting } from "./routing.js";
+import { type Seeker, seekRevision } from "./seek.js";
 import { type SteeringGround, steer } from "./steering.js";
 
 /** Counters and the floor outlive every pin. */
@@ -87,8 +84,9 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
     lines: release === undefined ? [] : [["Release", release]],
     plainTarget: (target) => plainTarget(options, target),
     steer: (facts) => steer(steering, facts),
-    seek: (asked) => seekAmong(announcer, revision, asked),
-    route: routing(options, ground, announcer),
+    seek: (asked) => seekAmong(announcer, { revision, instance: announcer.instance }, asked),
+    ...createRouting(options, ground, announcer),
+    update: announcer.update,
     grant: granting.lines,
     arrive() {
       const beating = announceOnRequest ? announcer.beatIfDue() : undefined;
@@ -100,7 +98,7 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
 }
 
 /** Looks once more, into a list that is recent, before it finds nobody: a revision may have come a moment ago. */
-function seekAmong(announcer: Announcer, self: string, asked: Pins): ReturnType<Router["seek"]> {
+function seekAmong(announcer: Announcer, self: Seeker, asked: Pins): ReturnType<Router["seek"]> {
   return after(announcer.roster(), (roster) => {
     const found = soughtIn(roster, self, asked);
     return found.sought === "live"
@@ -109,7 +107,7 @@ function seekAmong(announcer: Announcer, self: string, asked: Pins): ReturnType<
   });
 }
 
-function soughtIn(roster: Roster | undefined, self: string, asked: Pins): ReturnType<typeof seekRevision> {
+function soughtIn(roster: Roster | undefined, self: Seeker, asked: Pins): ReturnType<typeof seekRevision> {
   return roster === undefined ? { sought: "unknown" } : seekRevision(roster, self, asked);
 }
 
@@ -135,54 +133,6 @@ function variesOf({ keys, cookie = true, override, deploymentId = false }: Revis
 function plainTarget({ keys, deploymentId = false }: RevisionsOptions, target: string): string {
   const unpinned = keys === undefined ? target : withoutParameter(target, PIN_PARAMETER);
   return deploymentId ? withoutParameter(unpinned, "dpl") : unpinned;
-}
-
-function routing(options: RevisionsOptions, { service }: PinGround, announcer: Announcer): Router["route"] {
-  const { addresses = [] } = options;
-  const forwarder = options.forwarder && wholeForwarder(options.forwarder);
-  const how = options.route ?? (forwarder === undefined ? "misdirect" : "forward");
-  const isAllowed = addressRule(addresses);
-  // A pseudonym, as RFC 9110, section 7.6.3, has it: it names the service, so that gateways of several do not refuse each other.
-  const pseudonym = `onceover-${service.replace(/[^0-9A-Za-z._-]/g, "_")}`;
-  return (facts, revision) => {
-    const instances = announcer.latest?.revisions.get(revision)?.instances ?? [];
-    if (how === "misdirect") return misdirected(revision);
-    const via = facts.header("via");
-    if (hasCome(via, pseudonym)) return { action: "refuse", code: "forward-loop" };
-    if (how === "redirect") return redirected(facts, revision, instances, isAllowed);
-    const instance = pickInstance(instances, (each) => isAllowed(each.address, revision), Math.random());
-    if (instance?.address === undefined || forwarder === undefined) return UNREACHABLE;
-    const headers: HeaderLine[] = [["Via", [...via, `1.1 ${pseudonym}`].join(", ")]];
-    return { action: "forward", forwarder, target: { revision, address: instance.address, headers } };
-  };
-}
-
-/** Whether a gateway of that name, and not one whose name only holds it, has passed the request on: `1.1 name (comment)`. */
-function hasCome(via: readonly string[], name: string): boolean {
-  return via.some((line) => line.split(",").some((hop) => hop.trim().split(/\s+/)[1] === name));
-}
-
-const UNREACHABLE: Routed = { action: "refuse", code: "revision-unreachable" };
-
-function misdirected(revision: string): Routed {
-  return { action: "send", how: "misdirect", answer: pinProblemAnswer("misdirected", { members: { revision } }) };
-}
-
-/** 307 has the client send the same request, body and all, to the other revision. */
-function redirected(
-  { target }: RequestFacts,
-  revision: string,
-  instances: readonly InstanceAnnounced[],
-  isAllowed: AddressRule,
-): Routed {
-  const instance = pickInstance(instances, (each) => isAllowed(each.publicAddress, revision), Math.random());
-  if (instance?.publicAddress === undefined || !target.startsWith("/")) return UNREACHABLE;
-  const location = instance.publicAddress.replace(/\/$/, "") + target;
-  const headers: HeaderLine[] = [
-    ["Location", location],
-    ["Cache-Control", "no-store"],
-  ];
-  return { action: "send", how: "redirect", answer: { status: 307, headers, chunks: [] } };
 }
 
 /** What an operator, or a rollout, says about revisions. */

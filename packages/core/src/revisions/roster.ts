@@ -1,7 +1,7 @@
 /** The revisions of a service, as the registry has them: what each announced of itself, and how long ago. */
 
 import type { Pins, PinValue } from "../pinned.js";
-import type { AcceptedPins, Offer } from "../pins/decide-pins.js";
+import type { AcceptedPins } from "../pins/decide-pins.js";
 import { isPinValue } from "../pins/own-pins.js";
 import type { RegistryEntry } from "./registry.js";
 
@@ -30,14 +30,19 @@ export interface RevisionAnnounced {
 /** What is known of a revision. `silent`: it did not say that it leaves, and nothing is heard of it. */
 export type RevisionState = "serving" | "draining" | "silent" | "gone";
 
+/** An instance that is there. */
+export interface LiveInstance extends InstanceAnnounced {
+  readonly id: string;
+}
+
 /** A revision and those of its instances that are live. */
-export interface KnownRevision extends Offer, RevisionAnnounced {
+export interface KnownRevision extends RevisionAnnounced {
   readonly revision: string;
   readonly state: RevisionState;
   /** How long ago it was announced first, in milliseconds. */
   readonly sinceMs: number;
   readonly isCanary: boolean;
-  readonly instances: readonly InstanceAnnounced[];
+  readonly instances: readonly LiveInstance[];
 }
 
 /** What the registry has of one service. */
@@ -75,7 +80,7 @@ export function readRoster(entries: readonly RegistryEntry[]): Roster {
     if (id === ids.floor) floor = text;
     else if (id.startsWith("e.")) epochs.set(name, wholeNumber(text));
     else if (id.startsWith("r.")) announced.set(name, { ...revisionOf(text), sinceMs });
-    else if (id.startsWith("i.")) heard.push({ ...instanceOf(text), ageMs });
+    else if (id.startsWith("i.")) heard.push({ ...instanceOf(text), id: name, ageMs });
   }
   const revisions = new Map<string, KnownRevision>();
   for (const [revision, about] of announced) {
@@ -91,7 +96,7 @@ export function readRoster(entries: readonly RegistryEntry[]): Roster {
   return { revisions, epochs, floor };
 }
 
-type Heard = InstanceAnnounced & { readonly ageMs: number };
+type Heard = LiveInstance & { readonly ageMs: number };
 
 function knownRevision(
   revision: string,
@@ -103,13 +108,11 @@ function knownRevision(
   const serving = live.filter((each) => each.state === "serving");
   const instances = serving.length > 0 ? serving : live;
   const state = open.length === 0 ? "gone" : live.length === 0 ? "silent" : serving.length > 0 ? "serving" : "draining";
-  const latest = [...live].sort((one, other) => one.ageMs - other.ageMs)[0];
   return {
     ...about,
     revision,
     state,
     instances,
-    live: latest?.live ?? about.writes,
     isCanary: instances.some((each) => each.canary === true),
   };
 }

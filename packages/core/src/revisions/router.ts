@@ -6,6 +6,8 @@ import type { Announcing, PinGround, Pins } from "../pinned.js";
 import type { AcceptedPins, Sought, Steered } from "../pins/decide-pins.js";
 import type { MaybePromise } from "../platform.js";
 import type { Forwarder, ForwardTarget } from "./forwarder.js";
+import type { LiveInstance } from "./roster.js";
+import type { FoundRevision } from "./seek.js";
 
 /** Made by `revisions()`, given to `pins()`. */
 export interface Revisions {
@@ -52,9 +54,13 @@ export interface Router {
   /** Reads the revision pins of a request, before its other pins. Never rejects. */
   steer(facts: RequestFacts): MaybePromise<Steer>;
   /** Looks for a revision that has what is asked for. Never rejects. */
-  seek(asked: Pins): MaybePromise<{ readonly sought: Sought; readonly revision?: string }>;
-  /** Sends a request to a revision. */
-  route(facts: RequestFacts, revision: string): Routed;
+  seek(asked: Pins): MaybePromise<{ readonly sought: Sought; readonly found?: FoundRevision }>;
+  /** Sends a request to a revision: to one of these instances, or to any. */
+  route(facts: RequestFacts, revision: string, instances?: readonly LiveInstance[]): Routed;
+  /** Keeps requests from an address for a while, where there is another one: nothing listened there. */
+  avoid(address: string): void;
+  /** Tells the others at once what has changed, where they are told at all. Never rejects. */
+  update(): Promise<void>;
   /** The lines by which an answer gives out, renews or takes back a revision pin; never for one that a shared cache may keep. */
   grant(steer: Steer, status: number, header: (name: string) => string | undefined): readonly HeaderLine[];
   /** Announces the instance where that is due and nothing else does, and has a token ready. Never rejects. */

@@ -2,26 +2,43 @@
 
 import type { Pins } from "../pinned.js";
 import { matchPins, type Sought } from "../pins/decide-pins.js";
-import type { InstanceAnnounced, KnownRevision, Roster } from "./roster.js";
+import type { KnownRevision, LiveInstance, Roster } from "./roster.js";
 
-/** Looks for a revision, `self` excepted, that has what is asked for: one that serves before one that drains, the newest first. */
+/** This instance, which needs nobody to be found for. */
+export interface Seeker {
+  readonly revision: string;
+  /** `undefined` before it was announced. */
+  readonly instance: string | undefined;
+}
+
+/** A revision and those of its instances that have what is asked for. */
+export interface FoundRevision {
+  readonly revision: string;
+  readonly instances: readonly LiveInstance[];
+}
+
+/** Looks for a revision, one's own among them, that has what is asked for: one that serves before one that drains, the newest first. */
 export function seekRevision(
   { revisions }: Roster,
-  self: string,
+  self: Seeker,
   asked: Pins,
-): { readonly sought: Sought; readonly revision?: string } {
-  let best: KnownRevision | undefined;
+): { readonly sought: Sought; readonly found?: FoundRevision } {
+  let best: { readonly known: KnownRevision; readonly found: FoundRevision } | undefined;
   let sought: Sought = "none";
-  for (const each of revisions.values()) {
-    if (each.revision === self) continue;
-    if (isLive(each)) {
-      if (matchPins(asked, each) === "match" && isBetter(each, best)) best = each;
-    } else if (accepts(each, asked)) {
-      if (each.state === "silent") sought = "unknown";
+  for (const known of revisions.values()) {
+    const { revision, accepts, state } = known;
+    if (isLive(known)) {
+      // While they are brought up to date one by one, the instances of a revision have different indexes.
+      const instances = known.instances.filter(
+        ({ id, live }) => id !== self.instance && matchPins(asked, { accepts, live }) === "match",
+      );
+      if (instances.length > 0 && isBetter(known, best?.known)) best = { known, found: { revision, instances } };
+    } else if (revision !== self.revision && acceptsAll(known, asked)) {
+      if (state === "silent") sought = "unknown";
       else if (sought === "none") sought = "gone";
     }
   }
-  return best === undefined ? { sought } : { sought: "live", revision: best.revision };
+  return best === undefined ? { sought } : { sought: "live", found: best.found };
 }
 
 function isLive({ state }: KnownRevision): boolean {
@@ -35,20 +52,8 @@ function isBetter(one: KnownRevision, other: KnownRevision | undefined): boolean
 }
 
 /** What it could serve while it was there. */
-function accepts(revision: KnownRevision, asked: Pins): boolean {
-  return Object.entries(asked).every(
-    ([name, value]) => value !== undefined && revision.accepts[name]?.includes(value) === true,
-  );
-}
-
-/** One of the instances of a revision at which it can be reached; `turn` is a number from 0 up to, not including, 1. */
-export function pickInstance(
-  instances: readonly InstanceAnnounced[],
-  isReachable: (instance: InstanceAnnounced) => boolean,
-  turn: number,
-): InstanceAnnounced | undefined {
-  const reachable = instances.filter(isReachable);
-  return reachable[Math.floor(turn * reachable.length)];
+function acceptsAll({ accepts }: KnownRevision, asked: Pins): boolean {
+  return Object.entries(asked).every(([name, value]) => value !== undefined && accepts[name]?.includes(value) === true);
 }
 
 /** Whether a revision was announced before the floor. Of one that nobody knows nothing is said. */
