@@ -9,5 +9,8 @@ vi.spyOn(console, "error").mockImplementation(() => {});
 const resourceCounts = !("Bun" in globalThis || "Deno" in globalThis);
 const capabilities = { sendFile: false, nodeResponse: false, resourceCounts };
 
-describeAdapter("fetch over memory", { start: startFetch, capabilities: { ...capabilities, bodyParser: false } });
+describeAdapter("fetch over memory", {
+  start: startFetch,
+  capabilities: { ...capabilities, bodyParser: false, errorAnswers: false },
+});
 describeAdapter("hono over memory", { start: startHono, capabilities: { ...capabilities, bodyParser: true } });

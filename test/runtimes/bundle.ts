@@ -26,8 +26,7 @@ export function bundleSuites(files: readonly string[]): Promise<string> {
     import { runSuites } from "./test/runtimes/run-suites.ts";
     export const run = () => runSuites({ ${suites.join(",\n")} });
   `;
-  // The other half of it, describeAdapter, has a client made of Node's.
-  const alias = { "@onceover/conformance": `${ROOT}packages/conformance/src/describe-store.ts` };
+  const alias = { "@onceover/conformance": `${HERE}suites.ts` };
   return bundle(contents, { alias, format: "iife", globalName: "suites" });
 }
 

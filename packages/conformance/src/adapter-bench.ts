@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { type HeaderLine, type MountOptions, memoryStore, type OnceoverEvent } from "@onceover/core";
+import { fetchForward } from "@onceover/core/revisions";
 import { expect } from "vitest";
 import { connect, send } from "./adapter-client.js";
 import type { ClientConnection } from "./adapter-exchange.js";
@@ -8,6 +9,7 @@ import { CALLER_HEADER, type ClientAnswer, type ClientRequest } from "./adapter-
 import { type ControlledStore, controlledStore } from "./adapter-store.js";
 import type {
   AdapterCapabilities,
+  AdapterForwarding,
   AdapterRoute,
   AdapterSetup,
   AdapterSuite,
@@ -33,8 +35,19 @@ export interface AdapterCase {
 /** What a case works with: one store, and servers on it. */
 export interface AdapterBench {
   readonly store: ControlledStore;
-  /** Starts a server whose route `/pay`, unless it is told otherwise, has this handler. */
-  serve(route: NeutralHandler | RouteLike | readonly RouteLike[], instance?: InstanceLike): Promise<App>;
+  /**
+   * Starts a server whose route `/pay`, unless it is told otherwise, has this handler; to a `target` requests are passed on.
+   * @param role @default "front"
+   */
+  serve(
+    route: NeutralHandler | RouteLike | readonly RouteLike[],
+    instance?: InstanceLike,
+    role?: "front" | "target",
+  ): Promise<App>;
+  /** Makes what passes the requests of an instance on. */
+  forwarder: AdapterForwarding["forwarder"];
+  /** Has something ended with the bench, before what was begun earlier. */
+  defer(end: () => unknown): void;
   /** Closes the servers, then the store. */
   close(): Promise<void>;
 }
@@ -67,14 +80,18 @@ export interface App {
 export const QUIET_MS = 30;
 
 /** Opens the store for one case. */
-export async function openBench({ start, openStore = openMemory, protocol }: AdapterSuite): Promise<AdapterBench> {
+export async function openBench(suite: AdapterSuite): Promise<AdapterBench> {
+  const { openStore = openMemory, forwarding = FETCHED } = suite;
   const opened = await openStore();
   const store = controlledStore(opened.store);
   const closing: (() => unknown)[] = [];
   return {
     store,
-    async serve(route, instance = {}) {
+    forwarder: forwarding.forwarder,
+    defer: (end) => void closing.push(end),
+    async serve(route, instance = {}, role = "front") {
       const { setup, told } = setupOf(store, route, instance);
+      const { start, protocol } = serverOf(suite, role);
       const server = await start(setup);
       const close = once(() => server.close());
       const { url } = server;
@@ -101,6 +118,16 @@ export async function openBench({ start, openStore = openMemory, protocol }: Ada
   };
 }
 
+const FETCHED: AdapterForwarding = { forwarder: () => fetchForward() };
+
+function serverOf(
+  { start, protocol, forwarding }: AdapterSuite,
+  role: "front" | "target",
+): { readonly start: AdapterSuite["start"]; readonly protocol: AdapterSuite["protocol"] } {
+  const target = role === "target" ? forwarding?.startTarget : undefined;
+  return target === undefined ? { start, protocol } : { start: target, protocol: "http/1.1" };
+}
+
 async function openMemory(): Promise<OpenedStore> {
   const store = memoryStore();
   return { store, close: () => store.close() };
@@ -118,14 +145,14 @@ function setupOf(store: ControlledStore, given: Parameters<AdapterBench["serve"]
   const events: OnceoverEvent[] = [];
   const told = { runs: 0, events };
   const routes = Array.isArray(given) ? given : [typeof given === "function" ? { handler: given } : given];
-  const count = (route: RouteLike): AdapterRoute => ({
-    path: "/pay",
-    ...route,
-    handler: (call) => {
+  const count = ({ handler, ...route }: RouteLike): AdapterRoute => {
+    if (handler === undefined) return { path: "/pay", ...route };
+    const counted: NeutralHandler = (call) => {
       told.runs += 1;
-      return route.handler(call);
-    },
-  });
+      return handler(call);
+    };
+    return { path: "/pay", ...route, handler: counted };
+  };
   const on = (event: OnceoverEvent) => void events.push(event);
   const setup: AdapterSetup = {
     instance: { service: "conformance", revision: "r1", store, on, ...instance },

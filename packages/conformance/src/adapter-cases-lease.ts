@@ -38,7 +38,8 @@ async function servePaused(
     return answer(gate.opened);
   };
   const app = await serve({ options: { effects, leaseMs: LEASE_MS }, handler }, { store: { ...store, renew } });
-  const call = () => calls[0] ?? { once: undefined, body: async () => "", firstPiece: async () => "" };
+  const call = () =>
+    calls[0] ?? { once: undefined, pinned: undefined, body: async () => "", firstPiece: async () => "" };
   return { app, call, open: gate.open };
 }
 

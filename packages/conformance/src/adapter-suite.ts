@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
-import type { HeaderLine, MountOptions, Once, OnceoverOptions, ScopeValue, Store } from "@onceover/core";
+import type { HeaderLine, MountOptions, Once, OnceoverOptions, Pinned, ScopeValue, Store } from "@onceover/core";
+import type { GivenForwarder } from "@onceover/core/revisions";
 
 /** What `describeAdapter` is given. */
 export interface AdapterSuite {
@@ -16,7 +17,17 @@ export interface AdapterSuite {
    * @default "http/1.1"
    */
   readonly protocol?: Protocol;
+  /** How requests get to another revision. @default by `fetchForward()`, to a server that `start` started */
+  readonly forwarding?: AdapterForwarding;
   readonly capabilities: AdapterCapabilities;
+}
+
+/** How the requests of a case get to another revision. */
+export interface AdapterForwarding {
+  /** Makes the forwarder of one instance. */
+  forwarder(): GivenForwarder;
+  /** Starts the servers that requests are passed on to, where those of `start` do not speak HTTP/1.1. @default `start` */
+  startTarget?: AdapterSuite["start"];
 }
 
 /** A protocol, by its ALPN name. */
@@ -50,6 +61,12 @@ export interface AdapterCapabilities {
    * @default true
    */
   readonly resourceCounts?: boolean;
+  /**
+   * The framework answers what a handler throws, whether the request has a key or not. A bare listener of Node throws it at the
+   * process, and a fetch handler at the runtime.
+   * @default true
+   */
+  readonly errorAnswers?: boolean;
 }
 
 /** What a server has to serve. Each `start` makes an onceover of its own, as each process has one. */
@@ -69,11 +86,14 @@ export interface AdapterRoute {
   readonly router?: string;
   /** Options of the mount. */
   readonly options?: MountOptions<unknown>;
+  /** Options of another mount of the same instance, which a request passes before that one. @default there is none */
+  readonly outer?: MountOptions<unknown>;
   /** Parsers for JSON, urlencoded forms and text run before the adapter or behind it. @default none runs */
   readonly bodyParser?: "before" | "after";
   /** Header lines that a middleware in front of the adapter sets, anew for each request. */
   headersBefore?(): readonly HeaderLine[];
-  readonly handler: NeutralHandler;
+  /** @default there is none behind the mount, and the framework says that it has found nothing: 404 */
+  readonly handler?: NeutralHandler;
 }
 
 /** A handler no framework is needed for. What it throws, or rejects with, the glue passes on as the framework's handlers would. */
@@ -82,6 +102,7 @@ export type NeutralHandler = (call: HandlerCall) => Reply | Promise<Reply>;
 /** A request, as a neutral handler sees it. */
 export interface HandlerCall {
   readonly once: Once | undefined;
+  readonly pinned: Pinned | undefined;
   /** The body: the bytes that came as latin1 where no parser ran, the JSON of what the parser made where one did. */
   body(): Promise<string>;
   /** Where no parser ran: a first piece of the body, as latin1; the rest is left unread. */

@@ -11,7 +11,12 @@ import { KEY_CASES } from "./adapter-cases-key.js";
 import { LEAK_CASES } from "./adapter-cases-leak.js";
 import { LEASE_CASES } from "./adapter-cases-lease.js";
 import { OUTAGE_CASES } from "./adapter-cases-outage.js";
+import { PASS_ON_CASES } from "./adapter-cases-pass-on.js";
 import { PAYLOAD_CASES } from "./adapter-cases-payload.js";
+import { PIN_CASES } from "./adapter-cases-pins.js";
+import { REVISION_PIN_CASES } from "./adapter-cases-revision-pins.js";
+import { REVISION_CASES } from "./adapter-cases-revisions.js";
+import { STAMP_CASES } from "./adapter-cases-stamp.js";
 import type { AdapterSuite } from "./adapter-suite.js";
 
 const CASE_TIMEOUT_MS = 60_000;
@@ -29,6 +34,11 @@ export const ADAPTER_CASES: readonly AdapterCase[] = [
   ...JOIN_CASES,
   ...LEASE_CASES,
   ...OUTAGE_CASES,
+  ...STAMP_CASES,
+  ...PIN_CASES,
+  ...PASS_ON_CASES,
+  ...REVISION_CASES,
+  ...REVISION_PIN_CASES,
   ...LEAK_CASES,
 ];
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -29,10 +30,10 @@ const inOptions = (options: AdapterRoute["options"]) =>
   inRoutes((route) => ({ options: { ...route.options, ...options } }));
 
 const inCalls = (change: (call: HandlerCall) => HandlerCall) =>
-  inRoutes(({ handler }) => ({ handler: (call) => handler(change(call)) }));
+  inRoutes(({ handler }) => (handler === undefined ? {} : { handler: (call) => handler(change(call)) }));
 
 const inReplies = (change: (reply: Reply) => Reply | Promise<Reply>) =>
-  inRoutes(({ handler }) => ({ handler: async (call) => change(await handler(call)) }));
+  inRoutes(({ handler }) => (handler === undefined ? {} : { handler: async (call) => change(await handler(call)) }));
 
 /** What Node publishes of each request. */
 interface Started {
@@ -59,7 +60,70 @@ const atRequests =
     };
   };
 
+/** Does something to each head, just before it leaves. */
+const atHeads = (act: (response: ServerResponse) => void) =>
+  atRequests(({ response }) => {
+    const { writeHead } = response;
+    response.writeHead = (...given: unknown[]) => {
+      if (!response.headersSent) act(response);
+      return Reflect.apply(writeHead, response, given);
+    };
+  });
+
+/** Where no request is being handled. */
+const outside = AsyncLocalStorage.snapshot();
+
+/** Bugs in what pins are to an adapter. */
+const PIN_MUTANTS: readonly AdapterMutant[] = [
+  {
+    bug: "answers say nothing of pins",
+    rule: /^JSON says its revision and pins.*: with pins alone/,
+    plant: inOptions({ pins: false }),
+  },
+  {
+    bug: "what the application says of its revision counts",
+    rule: /^JSON says its revision and pins.*: with pins alone/,
+    plant: atHeads((response) => response.setHeader("Revision", "r99")),
+  },
+  {
+    bug: "pins do not reach the handler",
+    rule: /^the pins of a request reach the handler.*: with pins alone/,
+    plant: inCalls((call) => ({ ...call, pinned: undefined })),
+  },
+  {
+    bug: "no mount requires pins",
+    rule: /^required is said by the service/,
+    plant: inOptions({ pins: { required: false } }),
+  },
+  {
+    bug: "the instance's fetch does not know whose request is being handled",
+    rule: /^the instance's fetch sends the pins of the request on, before/,
+    plant: inRoutes(({ handler }) =>
+      handler === undefined ? {} : { handler: (call) => outside(() => handler(call)) },
+    ),
+  },
+  {
+    bug: "what the application varies by is lost",
+    rule: /^no pin is given .*: public$/,
+    plant: atHeads((response) => response.setHeader("Vary", "Schema-Rev, Index-Hash, Revision-Pin, Cookie")),
+  },
+  {
+    bug: "cookies are set twice",
+    rule: /^where a request passes two mounts, a cookie is set once/,
+    plant: atHeads((response) => {
+      const cookies = [response.getHeader("Set-Cookie") ?? []].flat().map(String);
+      if (cookies.length > 0) response.setHeader("Set-Cookie", [...cookies, ...cookies]);
+    }),
+  },
+  {
+    bug: "what is forwarded is run here as well",
+    rule: /^a key that is forwarded runs once over there/,
+    plant: inOptions({ pins: false }),
+  },
+];
+
 export const ADAPTER_MUTANTS: readonly AdapterMutant[] = [
+  ...PIN_MUTANTS,
   {
     bug: "no key is looked at",
     rule: /^a key runs the handler once/,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { nodeForward } from "../../adapters/node/src/forward.js";
 import { CAPABILITIES, startNode } from "../../adapters/node/test/start-node.js";
 import { openBench } from "../src/adapter-bench.js";
 import type { AdapterSuite } from "../src/adapter-suite.js";
@@ -7,6 +8,7 @@ import { ADAPTER_MUTANTS } from "./adapter-mutants.js";
 
 const suite: AdapterSuite = {
   start: startNode,
+  forwarding: { forwarder: () => nodeForward() },
   capabilities: CAPABILITIES,
 };
 
@@ -34,11 +36,11 @@ describe("describeAdapter", () => {
     const without = (capability: keyof AdapterSuite["capabilities"]) => {
       const capabilities = { ...suite.capabilities, [capability]: false };
       const left = new Set(adapterCases({ ...suite, capabilities }));
-      return adapterCases(suite)
+      return adapterCases({ ...suite, capabilities: { ...capabilities, [capability]: true } })
         .filter((each) => !left.has(each))
         .map(({ needs }) => needs);
     };
-    for (const capability of ["bodyParser", "sendFile", "nodeResponse", "resourceCounts"] as const) {
+    for (const capability of ["bodyParser", "sendFile", "nodeResponse", "resourceCounts", "errorAnswers"] as const) {
       const out = without(capability);
       expect(out.length).toBeGreaterThan(0);
       expect(new Set(out)).toEqual(new Set([capability]));
@@ -50,7 +52,7 @@ describe("describeAdapter", () => {
       ["http/1.1", "h2"],
       ["h2", "http/1.1"],
     ] as const) {
-      const left = new Set(adapterCases({ ...suite, protocol }));
+      const left = new Set(adapterCases({ ...suite, capabilities: { ...CAPABILITIES, errorAnswers: true }, protocol }));
       const out = ADAPTER_CASES.filter((each) => !left.has(each)).map(({ only }) => only);
       expect(new Set(out)).toEqual(new Set([other]));
     }

@@ -33,7 +33,7 @@ export function serve(app: Application): Promise<AdapterServer> {
 function routerOf(
   express: Express,
   once: Onceover<Request>,
-  { path, options, bodyParser, headersBefore, handler }: AdapterRoute,
+  { path, options, outer, bodyParser, headersBefore, handler }: AdapterRoute,
 ): Router {
   const router = express.Router();
   const parsers = [express.json({ strict: false }), express.urlencoded({ extended: false })];
@@ -42,11 +42,18 @@ function routerOf(
     next();
   });
   if (bodyParser === "before") router.use(parsers);
+  if (outer !== undefined) router.use(path, onceover(once, outer));
   router.use(path, onceover(once, options));
   if (bodyParser === "after") router.use(parsers);
+  if (handler === undefined) return router;
   const handle = async (request: Request, response: Response): Promise<void> => {
     const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
-    const reply = await handler({ once: request.onceover, body, firstPiece: () => firstPiece(request) });
+    const reply = await handler({
+      once: request.onceover,
+      pinned: request.pinned,
+      body,
+      firstPiece: () => firstPiece(request),
+    });
     await send(response, reply);
   };
   // Express 4 does not look at what a handler returns.

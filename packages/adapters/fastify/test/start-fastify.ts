@@ -26,6 +26,9 @@ async function start(app: FastifyInstance, { instance, scope, routes }: AdapterS
     scope: (request) => scope((name) => request.headers[name]?.toString()),
   });
   for (const route of routes) await app.register(mount(once, route), { prefix: route.router ?? "" });
+  // What is found nowhere goes through the hooks of the whole application.
+  const lost = routes.find(({ handler }) => handler === undefined);
+  if (lost !== undefined) await app.register(onceover, { once, ...lost.options });
   return listen(app);
 }
 
@@ -42,17 +45,23 @@ export async function listen(app: FastifyInstance): Promise<AdapterServer> {
   };
 }
 
-function mount(once: Onceover<FastifyRequest>, { path, options, bodyParser, headersBefore, handler }: AdapterRoute) {
+function mount(
+  once: Onceover<FastifyRequest>,
+  { path, options, outer, bodyParser, headersBefore, handler }: AdapterRoute,
+) {
   return async (app: FastifyInstance) => {
+    if (handler === undefined) return;
     app.addHook("onRequest", async (_request, reply) => {
       for (const [name, value] of headersBefore?.() ?? []) reply.header(name, value);
     });
     if (bodyParser === "before") app.addHook("onRequest", parseEarly);
     addParsers(app, bodyParser);
+    if (outer !== undefined) await app.register(onceover, { once, ...outer });
     await app.register(onceover, { once, ...options });
     app.all(path, async (request, reply) => {
       const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
-      return send(reply, await handler({ once: request.once, body, firstPiece: () => firstPiece(request.raw) }));
+      const { once, pinned } = request;
+      return send(reply, await handler({ once, pinned, body, firstPiece: () => firstPiece(request.raw) }));
     });
   };
 }

@@ -6,7 +6,8 @@ import { startFetch } from "./start-fetch.js";
 // The server under it prints each answer that is cut off.
 vi.spyOn(console, "error").mockImplementation(() => {});
 
-const suite = { start: startFetch, capabilities: { bodyParser: false, sendFile: false, nodeResponse: false } };
+const capabilities = { bodyParser: false, sendFile: false, nodeResponse: false, errorAnswers: false };
+const suite = { start: startFetch, capabilities };
 const [lmdb, redis] = [lmdbOpener(), redisOpener()];
 afterAll(() => Promise.all([lmdb.end(), redis.end()]));
 

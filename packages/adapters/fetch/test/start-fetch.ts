@@ -21,8 +21,11 @@ export function startFetch({ instance, scope, routes }: AdapterSetup): Promise<A
   return serve(fetch);
 }
 
-function mount(once: Onceover<Request>, { options, headersBefore, handler }: AdapterRoute): Fetch {
-  const idempotent = withOnceover(
+function mount(
+  once: Onceover<Request>,
+  { options, outer, headersBefore, handler = () => NOT_FOUND }: AdapterRoute,
+): Fetch {
+  const inner = withOnceover(
     once,
     async (request: OnceoverRequest) => {
       let read: Promise<ArrayBuffer> | undefined;
@@ -30,16 +33,23 @@ function mount(once: Onceover<Request>, { options, headersBefore, handler }: Ada
         read ??= request.arrayBuffer();
         return Buffer.from(await read).toString("latin1");
       };
-      return respond(await handler({ once: request.once, body, firstPiece: () => firstPieceOf(request.body) }));
+      const { once, pinned } = request;
+      return respond(await handler({ once, pinned, body, firstPiece: () => firstPieceOf(request.body) }));
     },
     options,
   );
+  const idempotent = outer === undefined ? inner : withOnceover(once, inner, outer);
   return async (request) => {
     const response = await idempotent(request);
-    for (const [name, value] of headersBefore?.() ?? []) response.headers.set(name, value);
+    for (const [name, value] of headersBefore?.() ?? []) {
+      if (/^(?:vary|set-cookie)$/i.test(name)) response.headers.append(name, value);
+      else response.headers.set(name, value);
+    }
     return response;
   };
 }
+
+const NOT_FOUND: Reply = { how: "empty", status: 404, headers: [] };
 
 /** The `Response` a handler would have made. */
 export function respond(reply: Reply): Response {

@@ -58,9 +58,15 @@ export function onceover(
       case "pass":
         return verdict.pinned === undefined ? next() : within(c, verdict.pinned, next);
       case "answer":
-        return replace(c, toResponse(verdict.answer, linesBefore(c)));
+        return replace(
+          c,
+          beside(linesBefore(c), (lines) => toResponse(verdict.answer, lines)),
+        );
       case "join":
-        return replace(c, toLiveResponse(verdict.answer, linesBefore(c)));
+        return replace(
+          c,
+          beside(linesBefore(c), (lines) => toLiveResponse(verdict.answer, lines)),
+        );
       case "run": {
         const { run, pinned } = verdict;
         return pinned === undefined ? runOn(c, next, body, run) : within(c, pinned, () => runOn(c, next, body, run));
@@ -111,6 +117,16 @@ async function answered(c: Context, next: Next, run: Run): Promise<Response> {
 /** The fields that stand before the handler is called; `c.res` would show them, too, but change what they become. */
 function linesBefore(c: Context): HeaderLine[] {
   return [...c.newResponse(null).headers];
+}
+
+/** An answer of ours, whose cookies, and what it varies by, stand beside those of middleware in front. */
+function beside(before: readonly HeaderLine[], make: (before: readonly HeaderLine[]) => Response): Response {
+  const response = make(before);
+  for (const [name, value] of before) {
+    const isHidden = /^(?:set-cookie|vary)$/.test(name) && response.headers.get(name)?.includes(value) !== true;
+    if (isHidden) response.headers.append(name, value);
+  }
+  return response;
 }
 
 /** A response that is put in the place of another one inherits its fields. */

@@ -20,7 +20,7 @@ export function startHono({ instance, scope, routes }: AdapterSetup): Promise<Ad
 
 function routed(
   once: Onceover<Context>,
-  { path, options, bodyParser, headersBefore, handler }: AdapterRoute,
+  { path, options, outer, bodyParser, headersBefore, handler }: AdapterRoute,
 ): Hono<Env> {
   const app = new Hono<Env>();
   app.use(path, async (c, next) => {
@@ -28,14 +28,17 @@ function routed(
     await next();
   });
   if (bodyParser === "before") app.use(path, parse);
+  if (outer !== undefined) app.use(path, onceover(once, outer));
   app.use(path, onceover(once, options));
   if (bodyParser === "after") app.use(path, parse);
+  if (handler === undefined) return app;
   app.all(path, async (c) => {
     const body = async () =>
       bodyParser === undefined
         ? Buffer.from(await c.req.arrayBuffer()).toString("latin1")
         : JSON.stringify(c.get("parsed"));
-    return respond(c, await handler({ once: c.get("once"), body, firstPiece: () => firstPieceOf(c.req.raw.body) }));
+    const { once, pinned } = c.var;
+    return respond(c, await handler({ once, pinned, body, firstPiece: () => firstPieceOf(c.req.raw.body) }));
   });
   return app;
 }

@@ -25,7 +25,13 @@ export function dress(response: Dressed, pinned: PinnedExchange | undefined): vo
     const message = typeof rest[0] === "string" ? [rest[0]] : [];
     applyHeaders(response, rest[message.length]);
     putLines(response, response[EXCHANGE]?.dress(status, (name) => fieldOf(response, name)) ?? []);
-    return Reflect.apply(writeHead, response, [status, ...message]);
+    try {
+      return Reflect.apply(writeHead, response, [status, ...message]);
+    } catch (error) {
+      // It cannot be sent, and whoever catches that sends another one.
+      isOut = false;
+      throw error;
+    }
   };
 }
 
@@ -46,7 +52,11 @@ function fieldOf(response: ServerResponse, name: string): string | undefined {
 
 function putLines(response: ServerResponse, lines: readonly HeaderLine[]): void {
   for (const [name, value] of lines) {
-    if (name === "Set-Cookie") response.appendHeader(name, value);
-    else response.setHeader(name, value);
+    if (name !== "Set-Cookie") response.setHeader(name, value);
+    else if (!cookiesOf(response).includes(value)) response.appendHeader(name, value);
   }
+}
+
+function cookiesOf(response: ServerResponse): readonly string[] {
+  return [response.getHeader("Set-Cookie") ?? []].flat().map(String);
 }
