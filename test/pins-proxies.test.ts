@@ -239,3 +239,34 @@ it("a revision that cannot be reached is told of by the one that was asked, in i
     error: expect.objectContaining({ code: "ECONNREFUSED" }),
   });
 });
+
+it("a document whose revision cannot be reached is served by the one that was asked, and keeps its pin; nothing else is", async () => {
+  const fleet = memoryFleet(memoryRegistry());
+  const far = await startPinnedRevision({ fleet, revision: "r1", writes: { schemaRev: 11 } });
+  ends.push(() => far.stop());
+  const next = await startPinnedRevision({
+    fleet,
+    revision: "r2",
+    writes: { schemaRev: 12 },
+    more: { addresses: ["http://127.0.0.1:1"] },
+  });
+  ends.push(() => next.stop());
+  const pinned = ["Cookie", `__Host-revision-pin=${await far.sign("pin")}`];
+  const document = await get(next.port, [...pinned, "Sec-Fetch-Mode", "navigate"]);
+  expect([document.status, document.revision, document.headers["set-cookie"]]).toEqual([200, "r2", undefined]);
+  expect(await get(next.port, pinned)).toMatchObject({ status: 503, code: "revision-unreachable" });
+});
+
+it("a deployment id that nobody has signed leads somewhere, but stands for no pin that is required", async () => {
+  const fleet = memoryFleet(memoryRegistry());
+  const only = await startPinnedRevision({
+    fleet,
+    revision: "r1",
+    writes: { schemaRev: 11 },
+    required: true,
+    more: { deploymentId: true },
+  });
+  ends.push(() => only.stop());
+  expect(await get(only.port, ["X-Deployment-Id", "r1"])).toMatchObject({ status: 428, code: "pins-missing" });
+  expect(await get(only.port, ["Revision-Pin", await only.sign("pin")])).toMatchObject({ status: 200 });
+});

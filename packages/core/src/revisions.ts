@@ -7,6 +7,7 @@ export { type FetchForwarder, type FetchForwardOptions, fetchForward } from "./r
 export { type ForwardFailure, forwardFailure } from "./revisions/forward-failure.js";
 export type { Forwarder, ForwardTarget, GivenForwarder } from "./revisions/forwarder.js";
 export type { PinGiving } from "./revisions/granting.js";
+export { isKept } from "./revisions/kept-fields.js";
 export { type MemoryRegistryOptions, memoryRegistry } from "./revisions/memory-registry.js";
 export type { PinKey } from "./revisions/pin-key-ring.js";
 export type { PinClaims, PinKeys, PinVerified } from "./revisions/pin-keys.js";

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { HeaderLine } from "@onceover/core";
-import type { ForwardTarget } from "@onceover/core/revisions";
+import { type ForwardTarget, isKept } from "@onceover/core/revisions";
 import { isHttp2, type NodeRequest } from "./node-request.js";
 
 /** What belongs to one connection. Source: RFC 9110, 7.6.1, and those that RFC 2616 had. */
@@ -27,13 +27,6 @@ const SAID_ANEW: ReadonlySet<string> = new Set([
   "x-forwarded-port",
   "x-forwarded-proto",
 ]);
-
-/**
- * What `Connection` may not take away, whoever names it: without it the other side would read another message, or one of
- * somebody else, than was judged here.
- */
-const KEPT =
-  /^(?:authorization|cache-control|content-.*|cookie|host|idempotency-key|index-hash|model-tag|revision-pin|schema-rev|set-cookie|via)$/;
 
 /** Where a request goes: path and query, and the host it is for. */
 export interface Destination {
@@ -87,10 +80,13 @@ function withOneCookie(lines: readonly string[]): string[] {
   return cookies.length === 0 ? rest : [...rest, "cookie", cookies.join("; ")];
 }
 
+/** Names one whose address is not known any more. Source: RFC 7239, 6.3. */
+const HIDDEN = "_hidden";
+
 /** What this process knows itself about who asks: by the socket, never by what the request says. */
 function whoAsks(request: NodeRequest, host: string | undefined): HeaderLine[] {
   const socket: Socket & Partial<Pick<TLSSocket, "encrypted">> = request.socket;
-  const { encrypted, localPort, remoteAddress = "unknown" } = socket;
+  const { encrypted, localPort, remoteAddress = HIDDEN } = socket;
   const proto = encrypted === true ? "https" : "http";
   const node = remoteAddress.includes(":") ? `"[${remoteAddress}]"` : remoteAddress;
   const quotedHost = host === undefined ? "" : `;host="${host.replace(/[\\"]/g, "\\$&")}"`;
@@ -134,7 +130,7 @@ export function trailerFields(raw: readonly string[]): Record<string, string[]> 
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const [name = "", value = ""] = [raw[at], raw[at + 1]];
     const lower = name.toLowerCase();
-    if (staysBehind(lower, undefined) || SAID_ANEW.has(lower) || KEPT.test(lower)) continue;
+    if (staysBehind(lower, undefined) || SAID_ANEW.has(lower) || isKept(lower)) continue;
     fields[name] = [...(fields[name] ?? []), value];
     isEmpty = false;
   }
@@ -151,7 +147,7 @@ function staysBehind(lower: string, named: ReadonlySet<string> | undefined): boo
 function namedBy(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || /^(?:keep-alive|close)?$/i.test(connection)) return undefined;
   const names = connection.split(",").map((name) => name.trim().toLowerCase());
-  return new Set(names.filter((name) => !KEPT.test(name)));
+  return new Set(names.filter((name) => !isKept(name)));
 }
 
 function valuesOf(raw: readonly string[], wanted: string): string | undefined {

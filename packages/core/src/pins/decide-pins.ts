@@ -49,6 +49,8 @@ export type Steered = "free" | "here" | "elsewhere" | "gone" | "unknown";
 export interface Question {
   readonly kind: RequestKind;
   readonly steered: Steered;
+  /** Whether a signed revision pin led it here: whoever has one was given it together with the revision's pins. */
+  readonly isSigned: boolean;
   readonly asked: Pins;
   readonly required: readonly string[];
   /** What this revision can serve; `undefined` where it cannot be read what the backend has. */
@@ -65,13 +67,12 @@ export type PinDecision =
 const SERVE: PinDecision = { action: "serve" };
 
 /** Decides by revision pin, then by pins. A document whose revision is gone is served by this one. */
-export function decidePins({ kind, steered, asked, required, offer }: Question): PinDecision {
+export function decidePins({ kind, steered, isSigned, asked, required, offer }: Question): PinDecision {
   if (steered === "elsewhere") return { action: "follow" };
   if (kind !== "document") {
     if (steered === "gone") return { action: "refuse", code: "revision-gone" };
     if (steered === "unknown") return { action: "refuse", code: "revision-unknown" };
-    // Whoever holds a pin of this very revision was given it together with the revision's pins.
-    if (steered === "free" && required.some((name) => asked[name] === undefined)) {
+    if (!isSigned && required.some((name) => asked[name] === undefined)) {
       return { action: "refuse", code: "pins-missing" };
     }
   }

@@ -6,12 +6,11 @@ import type { Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
 import { type PinProblemCode, type ProblemDetail, pinProblemAnswer } from "../problem.js";
 import type { ForwardTarget } from "../revisions/forwarder.js";
-import type { LiveInstance } from "../revisions/roster.js";
-import type { Router, Steer } from "../revisions/router.js";
+import type { Routed, Router, Steer } from "../revisions/router.js";
 import type { FoundRevision } from "../revisions/seek.js";
 import type { Shell } from "../shell.js";
 import type { Verdict } from "../verdict.js";
-import { decidePins, decideSought, type Offer, type Sought } from "./decide-pins.js";
+import { decidePins, decideSought, type Offer, type RequestKind, type Sought } from "./decide-pins.js";
 import { Exchange, type ExchangeGround, type Judged } from "./exchange.js";
 import { validateOwnPins } from "./own-pins.js";
 import { NO_PINS, type ParsedPins, parsePins } from "./parse-pins.js";
@@ -95,12 +94,13 @@ function offerOf({ accepts, writes, onUnreadable }: PinSettings, read: Read<Pins
 function act<Request>(arriving: Arriving<Request>, judged: Judged, offer: Offer | undefined): MaybePromise<Verdict> {
   const { facts, steer, asked } = judged;
   const kind = requestKind(facts);
-  const decision = decidePins({ kind, steered: steer.steered, asked, required: arriving.required, offer });
+  const { steered, isSigned = false } = steer;
+  const decision = decidePins({ kind, steered, isSigned, asked, required: arriving.required, offer });
   switch (decision.action) {
     case "serve":
       return serve(arriving, judged);
     case "follow":
-      return route(arriving, judged, steer.revision ?? "");
+      return follow(arriving, judged, kind);
     case "refuse":
       return refuse(arriving, judged, decision.code);
     case "seek":
@@ -163,7 +163,8 @@ function seek<Request>(
   return after(seeking, ({ sought, found }) => {
     const decision = decideSought(code, sought);
     if (decision.action === "route" && found !== undefined) {
-      return route(arriving, judged, found.revision, found.instances);
+      const routed = arriving.context.router?.route(arriving.facts, found.revision, found.instances) ?? NOT_ROUTED;
+      return send(arriving, judged, found.revision, routed);
     }
     const refusal = decision.action === "refuse" ? decision.code : code;
     return refuse(arriving, judged, refusal, detailOf(refusal, judged.asked, offer));
@@ -181,15 +182,24 @@ function detailOf(code: PinProblemCode, asked: Pins, offer: Offer | undefined): 
 
 const RETRY_AFTER_SECONDS = 2;
 
-function route<Request>(
+/** A document whose revision cannot be reached is served here, like one whose revision is gone. */
+function follow<Request>(arriving: Arriving<Request>, judged: Judged, kind: RequestKind): MaybePromise<Verdict> {
+  const { context, facts } = arriving;
+  const routed = context.router?.route(facts, judged.steer.revision ?? "") ?? NOT_ROUTED;
+  return routed.action === "refuse" && kind === "document"
+    ? serve(arriving, judged)
+    : send(arriving, judged, judged.steer.revision ?? "", routed);
+}
+
+const NOT_ROUTED: Routed = { action: "refuse", code: "revision-unreachable" };
+
+function send<Request>(
   arriving: Arriving<Request>,
   judged: Judged,
   revision: string,
-  instances?: readonly LiveInstance[],
+  routed: Routed,
 ): MaybePromise<Verdict> {
-  const { context, facts } = arriving;
-  const routed = context.router?.route(facts, revision, instances);
-  if (routed === undefined) return refuse(arriving, judged, "revision-unknown");
+  const { context } = arriving;
   switch (routed.action) {
     case "forward":
       context.emit({ type: "routed", revision, how: "forward" });

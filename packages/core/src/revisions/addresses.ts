@@ -11,7 +11,7 @@ export function addressRule(allowed: AllowedAddresses): AddressRule {
   if (typeof allowed === "function") {
     return (address, revision) => {
       const url = originOf(address);
-      return url !== undefined && allowed(url, revision);
+      return url !== undefined && holds(() => allowed(url, revision));
     };
   }
   const rules = allowed.map(originRule);
@@ -19,6 +19,15 @@ export function addressRule(allowed: AllowedAddresses): AddressRule {
     const url = originOf(address);
     return url !== undefined && rules.some((rule) => rule(url));
   };
+}
+
+/** A function that throws allows nothing. */
+function holds(judge: () => boolean): boolean {
+  try {
+    return judge() === true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a text is an origin that the configuration may name. A star elsewhere would stand for no host, `*.` alone for any. */

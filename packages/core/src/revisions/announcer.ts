@@ -118,8 +118,8 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
     let isStopped = false;
     async function again(): Promise<void> {
       await beat(sayInTurn);
-      // What was revoked meanwhile is known, whether requests come or not.
-      await reading.refresh();
+      // What was revoked meanwhile is known, whether requests come or not. Nobody waits for it, and it never rejects.
+      void reading.refresh();
       if (!isStopped) cancel = platform.timer(heartbeatMs, () => void again());
     }
     return () => {
@@ -159,8 +159,9 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
       return platform.monotonicMs() - beatAtMs < heartbeatMs ? undefined : beat(say);
     },
     async announce() {
-      await say();
+      // Where that fails nothing is announced, which nobody would take back.
       const roster = await refresh();
+      await say();
       const mismatches = windowMismatches({ revision, ...self }, roster);
       for (const mismatch of mismatches) emit({ type: "window-broken", ...mismatch });
       const stop = keepBeating();

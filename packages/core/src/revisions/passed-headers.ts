@@ -1,19 +1,13 @@
 /** The header fields that go along when a message is passed on by fetch; those that belong to one connection stay behind. */
 
 import type { ForwardTarget } from "./forwarder.js";
+import { isKept } from "./kept-fields.js";
 
 /** What belongs to one connection. Source: RFC 9110, 7.6.1, and those that RFC 2616 had. */
 const HOP_BY_HOP = /^(?:connection|http2-settings|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/;
 
 /** What is said anew: whom it is for, where it comes from, and what is asked of fetch and not of the client. */
 const SAID_ANEW = /^(?:accept-encoding|expect|forwarded|host|x-forwarded-.*)$/;
-
-/**
- * What `Connection` may not take away, whoever names it: without it the other side would read another message, or one of
- * somebody else, than was judged here.
- */
-const KEPT =
-  /^(?:authorization|cache-control|content-.*|cookie|host|idempotency-key|index-hash|model-tag|revision-pin|schema-rev|set-cookie|via)$/;
 
 /** What fetch undoes before anybody sees the body, and leaves in the header. */
 const UNDONE = /^\s*(?:x-)?(?:gzip|deflate|br)\s*(?:,\s*(?:x-)?(?:gzip|deflate|br)\s*)*$/i;
@@ -55,5 +49,5 @@ function staysBehind(lower: string, named: ReadonlySet<string>): boolean {
 
 function namedBy(headers: Headers): ReadonlySet<string> {
   const names = (headers.get("connection") ?? "").split(",").map((name) => name.trim().toLowerCase());
-  return new Set(names.filter((name) => !KEPT.test(name)));
+  return new Set(names.filter((name) => !isKept(name)));
 }

@@ -105,16 +105,22 @@ function knownRevision(
 ): KnownRevision {
   const open = heard.filter((each) => each.state !== "closed");
   const live = open.filter((each) => each.ageMs <= each.silentAfterMs);
-  const serving = live.filter((each) => each.state === "serving");
-  const instances = serving.length > 0 ? serving : live;
-  const state = open.length === 0 ? "gone" : live.length === 0 ? "silent" : serving.length > 0 ? "serving" : "draining";
+  const [best] = servingFirst(live);
+  const state =
+    open.length === 0 ? "gone" : best === undefined ? "silent" : best.state === "serving" ? "serving" : "draining";
   return {
     ...about,
     revision,
     state,
-    instances,
-    isCanary: instances.some((each) => each.canary === true),
+    instances: live,
+    isCanary: live.some((each) => each.canary === true),
   };
+}
+
+/** Those instances that serve, or where none does, those that let themselves be drained. */
+export function servingFirst<Instance extends InstanceAnnounced>(instances: readonly Instance[]): readonly Instance[] {
+  const serving = instances.filter(({ state }) => state === "serving");
+  return serving.length > 0 ? serving : instances;
 }
 
 function revisionOf(text: string): RevisionAnnounced {

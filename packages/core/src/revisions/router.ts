@@ -31,6 +31,8 @@ export interface Steer {
   readonly steered: Steered;
   /** The revision they name; absent where `steered` is `free`. */
   readonly revision?: string;
+  /** Whether somebody has signed for it: only then the request's other pins need not be said once more. */
+  readonly isSigned?: boolean;
   /** Whether the browser is to forget its cookie: it did not hold. */
   readonly dropsCookie?: boolean;
   /** Whether the request has a pin of this revision that will hold for a while. */

@@ -7,7 +7,7 @@ import { type AddressRule, addressRule } from "./addresses.js";
 import type { Announcer } from "./announcer.js";
 import { wholeForwarder } from "./forwarder.js";
 import type { RevisionsOptions } from "./revisions-options.js";
-import type { LiveInstance } from "./roster.js";
+import { type LiveInstance, servingFirst } from "./roster.js";
 import type { Routed, Router } from "./router.js";
 
 /** How long an address is avoided at which nothing listened, in milliseconds: until it counts as silent it is announced. */
@@ -32,7 +32,8 @@ export function createRouting(
   }
 
   return {
-    route(facts, revision, instances = announcer.latest?.revisions.get(revision)?.instances ?? []) {
+    route(facts, revision, found = announcer.latest?.revisions.get(revision)?.instances ?? []) {
+      const instances = servingFirst(found);
       if (how === "misdirect") return misdirected(revision);
       const via = facts.header("via");
       if (hasCome(via, pseudonym)) return { action: "refuse", code: "forward-loop" };

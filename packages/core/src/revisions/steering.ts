@@ -106,7 +106,7 @@ async function steerByRelease(
   const { override, revision, release, isCanary } = ground;
   if (override === "signed") {
     const held = await holds(ground, { from: "override", text: asked }, "override", roster);
-    if (typeof held === "object") return steerToRevision(ground, held.revision, roster);
+    if (typeof held === "object") return { ...steerToRevision(ground, held.revision, roster), isSigned: true };
     ground.emit({ type: "pin-dropped", why: held, from: "override" });
     return undefined;
   }
@@ -157,7 +157,7 @@ function steerTo(ground: SteeringGround, claims: PinClaims, roster: Roster | und
   const led = steerToRevision(ground, claims.revision, roster);
   // One of another revision, even of one that is gone, is no pin of this one.
   const isPinned = led.steered === "here" && claims.expiresAtMs - ground.epochMs() > ground.renewBelowMs;
-  return { ...led, isPinned };
+  return { ...led, isPinned, isSigned: true };
 }
 
 function steerToRevision({ revision: self }: SteeringGround, revision: string, roster: Roster | undefined): Steer {

@@ -96,6 +96,7 @@ describe("matchPins()", () => {
 const question: fc.Arbitrary<Question> = fc.record({
   kind: fc.constantFrom("document", "api", "stream"),
   steered: fc.constantFrom("free", "here", "elsewhere", "gone", "unknown"),
+  isSigned: fc.boolean(),
   asked: pins,
   required: fc.subarray(["schemaRev", "indexHash"]),
   offer: fc.option(offer, { nil: undefined }),
@@ -137,10 +138,11 @@ describe("decidePins()", () => {
   });
 
   it("refuses for a pin that is missing exactly where one is required of nobody who has a revision pin", () => {
-    forAll(({ kind, steered, asked, required }, decision) => {
+    forAll(({ kind, steered, isSigned, asked, required }, decision) => {
       const isMissing = required.some((name) => asked[name] === undefined);
       const isRefused = decision.action === "refuse" && decision.code === "pins-missing";
-      expect(isRefused).toBe(kind !== "document" && steered === "free" && isMissing);
+      const isJudged = kind !== "document" && (steered === "free" || steered === "here");
+      expect(isRefused).toBe(isJudged && !isSigned && isMissing);
     });
   });
 

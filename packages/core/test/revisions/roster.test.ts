@@ -49,7 +49,10 @@ describe("readRoster()", () => {
           release: "rel-1",
           writes: { schemaRev: 12 },
           accepts: { schemaRev: [11, 12] },
-          instances: [{ id: "a", address: "http://a", publicAddress: "https://a", state: "serving" }],
+          instances: [
+            { id: "a", address: "http://a", publicAddress: "https://a", state: "serving" },
+            { id: "b", address: "http://b", state: "draining", live: { schemaRev: 11 } },
+          ],
         },
       ],
     ]);
