@@ -12,6 +12,12 @@ export interface AdapterSuite {
    */
   openStore?(): Promise<OpenedStore>;
   /**
+   * Whether pins and revisions are tried. They are the same over every store: an adapter that proves them over one may leave them
+   * out over others.
+   * @default true
+   */
+  readonly pins?: boolean;
+  /**
    * What the suite's client speaks: with `"h2"`, what only HTTP/1.1 has is left out (pipelining, half-closed connections,
    * HTTP/1.0, status messages, header names in upper case), and what only HTTP/2 has is tried.
    * @default "http/1.1"

@@ -21,6 +21,15 @@ import type { AdapterSuite } from "./adapter-suite.js";
 
 const CASE_TIMEOUT_MS = 60_000;
 
+/** Those of pins and revisions. */
+export const PINNED_CASES: readonly AdapterCase[] = [
+  ...STAMP_CASES,
+  ...PIN_CASES,
+  ...PASS_ON_CASES,
+  ...REVISION_CASES,
+  ...REVISION_PIN_CASES,
+];
+
 /** Every rule an adapter keeps, in the order of a request's way. */
 export const ADAPTER_CASES: readonly AdapterCase[] = [
   ...KEY_CASES,
@@ -34,11 +43,7 @@ export const ADAPTER_CASES: readonly AdapterCase[] = [
   ...JOIN_CASES,
   ...LEASE_CASES,
   ...OUTAGE_CASES,
-  ...STAMP_CASES,
-  ...PIN_CASES,
-  ...PASS_ON_CASES,
-  ...REVISION_CASES,
-  ...REVISION_PIN_CASES,
+  ...PINNED_CASES,
   ...LEAK_CASES,
 ];
 
@@ -62,8 +67,13 @@ export function describeAdapter(name: string, suite: AdapterSuite): void {
 }
 
 /** The cases that a suite can run. */
-export function adapterCases({ capabilities, protocol = "http/1.1" }: AdapterSuite): readonly AdapterCase[] {
-  return ADAPTER_CASES.filter(
+export function adapterCases({
+  capabilities,
+  protocol = "http/1.1",
+  pins = true,
+}: AdapterSuite): readonly AdapterCase[] {
+  const all = pins ? ADAPTER_CASES : ADAPTER_CASES.filter((each) => !PINNED_CASES.includes(each));
+  return all.filter(
     ({ needs, only = protocol }) => (needs === undefined || (capabilities[needs] ?? true)) && only === protocol,
   );
 }

@@ -3,7 +3,7 @@ import { nodeForward } from "../../adapters/node/src/forward.js";
 import { CAPABILITIES, startNode } from "../../adapters/node/test/start-node.js";
 import { openBench } from "../src/adapter-bench.js";
 import type { AdapterSuite } from "../src/adapter-suite.js";
-import { ADAPTER_CASES, adapterCases } from "../src/describe-adapter.js";
+import { ADAPTER_CASES, adapterCases, PINNED_CASES } from "../src/describe-adapter.js";
 import { ADAPTER_MUTANTS } from "./adapter-mutants.js";
 
 const suite: AdapterSuite = {
@@ -56,6 +56,13 @@ describe("describeAdapter", () => {
       const out = ADAPTER_CASES.filter((each) => !left.has(each)).map(({ only }) => only);
       expect(new Set(out)).toEqual(new Set([other]));
     }
+  });
+
+  it("leaves out pins and revisions, and nothing else, where they are not to be tried again", () => {
+    const left = new Set(adapterCases({ ...suite, pins: false }));
+    const out = adapterCases(suite).filter((each) => !left.has(each));
+    expect(out.length).toBeGreaterThan(50);
+    expect(out).toEqual(adapterCases(suite).filter((each) => PINNED_CASES.includes(each)));
   });
 
   it("has a name of its own for each rule", () => {

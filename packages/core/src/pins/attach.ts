@@ -54,38 +54,35 @@ function attach<Request>(settings: PinSettings, once: Onceover<Request>, ground:
   };
 }
 
-function readingOf(settings: PinSettings, { platform, emit, revision }: PinGround): Reading<Pins> {
-  const { read, times, writes, accepts } = settings;
-  const always = { ...times, refreshMs: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
+/** What this revision writes is read once; what the backend has, again and again. */
+function readingOf(settings: PinSettings, ground: PinGround): Reading<Pins> {
+  const { read, times, writes } = settings;
   if (read === undefined)
     return createReading(
-      platform,
+      ground.platform,
       () => writes,
-      always,
+      { ...times, ...NEVER_OLD },
       () => {},
     );
-  let told: PinValue | undefined;
-  return createReading(
-    platform,
-    () => after(read(), (said) => livePins(settings, said)),
-    times,
-    (found) => {
-      if (found.outcome === "unreadable") return emit({ type: "read-failed", what: "pins", error: found.error });
-      const { schemaRev } = found.value;
-      const accepted = accepts.schemaRev;
-      if (schemaRev === told || schemaRev === undefined || accepted === undefined) return;
-      told = schemaRev;
-      if (accepted.includes(schemaRev)) return;
-      emit({
-        type: "window-broken",
-        writer: "backend",
-        reader: revision,
-        pin: "schemaRev",
-        writes: schemaRev,
-        accepts: accepted,
-      });
-    },
-  );
+  const fromBackend = () => after(read(), (said) => livePins(settings, said));
+  return createReading(ground.platform, fromBackend, times, tellReadings(settings, ground));
+}
+
+const NEVER_OLD = { refreshMs: Number.POSITIVE_INFINITY, maxAgeMs: Number.POSITIVE_INFINITY };
+
+/** Tells of readings that failed, and once of each schema revision that the backend has come to and this revision does not accept. */
+function tellReadings({ accepts }: PinSettings, { emit, revision: reader }: PinGround): (found: Read<Pins>) => void {
+  const pin = "schemaRev";
+  const accepted = accepts[pin];
+  let seen: PinValue | undefined;
+  return (found) => {
+    if (found.outcome === "unreadable") return emit({ type: "read-failed", what: "pins", error: found.error });
+    const writes = found.value[pin];
+    const isNew = writes !== seen;
+    seen = writes;
+    if (!isNew || writes === undefined || accepted === undefined || accepted.includes(writes)) return;
+    emit({ type: "window-broken", writer: "backend", reader, pin, writes, accepts: accepted });
+  };
 }
 
 function contextOf(
