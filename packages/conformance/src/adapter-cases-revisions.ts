@@ -121,12 +121,17 @@ export const REVISION_CASES: readonly AdapterCase[] = [
   {
     rule: "a forwarded stream that breaks is cut off for the client",
     async run(bench) {
+      const half = latch();
       const source = () =>
-        streamed("pipe", ["half of it", "never sent"], (index) => {
-          if (index === 1) throw new Error("the source broke");
+        streamed("pipe", ["half of it", "never sent"], async (index) => {
+          if (index !== 1) return;
+          await half.opened;
+          throw new Error("the source broke");
         });
       const { front } = await serveTwo(bench, { target: source, front: never });
       const exchange = front.open(forR1({ method: "GET" }));
+      await exchange.until((received) => received.includes("half of it"));
+      half.open();
       await exchange.closed;
       expect(exchange.isWhole).toBe(false);
     },

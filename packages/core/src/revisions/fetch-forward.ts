@@ -141,10 +141,16 @@ function passedOn({ method }: Request, answer: Response): Response {
 }
 
 function failureOf({ method }: Request, error: unknown, isOver: boolean): ForwardFailure {
-  // Fetch says no more than that it failed, and keeps the reason beside it.
-  const isUnconnected = UNCONNECTED.has(codeOf(Object(error).cause)) || (EFFECTLESS.has(method) && !isOver);
-  return isUnconnected ? "unconnected" : "unanswered";
+  return isUnconnected(error) || (EFFECTLESS.has(method) && !isOver) ? "unconnected" : "unanswered";
 }
+
+/** Fetch says no more than that it failed. Node keeps the reason beside it, Bun has its code, and Deno, which has none, its words. */
+function isUnconnected(error: unknown): boolean {
+  const { cause } = Object(error);
+  return [error, cause].some((each) => UNCONNECTED.has(codeOf(each))) || DENO_UNCONNECTED.test(Object(cause).message);
+}
+
+const DENO_UNCONNECTED = /: client error \(Connect\): /;
 
 function problem({ status, headers, chunks }: Answer): Response {
   const lines = headers.map(([name, value]): [string, string] => [name, value]);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { memoryStore } from "../../src/memory-store.js";
 import { createOnceover } from "../../src/onceover.js";
 import type { MountOptions, OnceoverOptions } from "../../src/options.js";

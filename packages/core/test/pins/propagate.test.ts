@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import { setTimeout as later } from "node:timers/promises";
 import { listen } from "@onceover/test/listen";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { effectKey } from "../../src/once.js";
 import type { Pinned, PinnedFetchInit } from "../../src/pinned.js";
 import { finish } from "../support.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { createOnceover, memoryStore, SHARED_SCOPE } from "../../src/index.js";
 import { pins } from "../../src/pins/attach.js";
 import { bytesOf } from "../support.js";
