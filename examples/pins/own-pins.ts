@@ -2,7 +2,7 @@ import { createOnceover, memoryStore, SHARED_SCOPE } from "@onceover/core";
 import { pins } from "@onceover/core/pins";
 import { onceover } from "@onceover/express";
 import express, { type Request } from "express";
-import { z } from "zod";
+import * as z from "zod";
 
 const schema = z.object({ priceList: z.coerce.number().int() }).partial();
 const rules = pins({ schema, writes: { priceList: 7 } });
