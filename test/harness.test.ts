@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { startChild } from "@onceover/test/child";
 import { startRedis } from "@onceover/test/redis-server";
 import { startTcpProxy } from "@onceover/test/tcp-proxy";
 import { until } from "@onceover/test/wait";
@@ -18,6 +19,18 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+describe("a program that ends before it is ready", () => {
+  it("is told with its last words: by them a port that is taken is known, and another one tried", async () => {
+    for (let times = 0; times < 5; times++) {
+      const start = startChild("/bin/sh", ["-c", "echo last words"], { ready: /never/ });
+      // Busy meanwhile, so that its end and its words are heard of in one turn.
+      const untilMs = performance.now() + 100;
+      while (performance.now() < untilMs);
+      await expect(start).rejects.toThrow(/last words/);
+    }
+  });
+});
 
 describe("a Redis of a test's own", () => {
   it("pauses, resumes, dies and comes back on the same port", async () => {

@@ -62,7 +62,8 @@ function untilPrinted(
       reject(new Error(`the program ${why}:\n${output()}`));
     };
     shell.once("error", (error) => fail(error.message));
-    shell.once("exit", () => fail("ended"));
+    // Its end may be told before its last words have come.
+    shell.once("close", () => fail("ended"));
     shell.stdout.on("data", () => {
       // A program that is quick may be up before the shell has said so.
       if (!ready.test(output()) || !PID.test(output())) return;
