@@ -162,6 +162,17 @@ describe("the house", () => {
     expect(bundled.errors).toEqual([]);
   });
 
+  it("within core, pins know revisions by their types alone, and neither is known to what stands before them", () => {
+    for (const file of sources("packages/core")) {
+      const inside = relative(join(root, "packages/core/src"), file);
+      const code = readFileSync(file, "utf8").replaceAll(/import type [^;]*;/g, "");
+      if (inside.startsWith("pins/")) expect(code, inside).not.toMatch(/from "\.\.\/revisions\//);
+      if (!inside.includes("/") && !/^(?:pins|revisions)\.ts$/.test(inside)) {
+        expect(code, inside).not.toMatch(/from "\.\/(?:pins|revisions)\//);
+      }
+    }
+  });
+
   it("adapters decide nothing about keys, pins or states", () => {
     for (const file of Object.keys(TABLE)
       .filter((folder) => folder.includes("/adapters/"))

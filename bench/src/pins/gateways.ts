@@ -59,8 +59,20 @@ function instanceOf(revision: string) {
 
 async function openAmong(others: number): Promise<Onceover> {
   const registry = memoryRegistry();
-  for (let at = 1; at <= others; at++) await announced(registry, `r${at}`, { ...OURS, indexHash: `ix1-${at}` });
+  await announced(multiplied(registry, others), "r1", { ...OURS, indexHash: "ix1-1" });
   return announced(registry, "r0", OURS);
+}
+
+/** Writes what `r1` says under as many names as there are others: to announce a thousand one by one takes a thousand lists. */
+function multiplied(registry: RevisionRegistry, others: number): RevisionRegistry {
+  return {
+    ...registry,
+    async write(service, id, text, keepMs) {
+      for (let at = 1; at <= others; at++) {
+        await registry.write(service, id.replace("r1", `r${at}`), text.replace('"r1"', `"r${at}"`), keepMs);
+      }
+    },
+  };
 }
 
 async function announced(registry: RevisionRegistry, revision: string, writes: typeof OURS): Promise<Onceover> {
@@ -69,7 +81,7 @@ async function announced(registry: RevisionRegistry, revision: string, writes: t
     writes,
     read: () => writes,
     refreshMs: CALM_MS,
-    revisions: revisions({ registry, keys, heartbeatMs: CALM_MS }),
+    revisions: revisions({ registry, keys, instance: revision, heartbeatMs: CALM_MS }),
   });
   const once = createOnceover({ ...instanceOf(revision), pins: rules });
   await once.pins.announce();

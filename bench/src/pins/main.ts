@@ -4,10 +4,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { cpuUsPerRequest } from "../served/processor-time.js";
 import { spreadOf } from "../statistics.js";
-import { plain, show } from "../table.js";
+import { markdown, plain, show } from "../table.js";
 import { openGateways } from "./gateways.js";
 
-const [rounds = 7, requests = 100_000] = process.argv.slice(2).map(Number);
+const [layOut, numbers] = process.argv.includes("--markdown")
+  ? [markdown, process.argv.slice(3)]
+  : [plain, process.argv.slice(2)];
+const [rounds = 7, requests = 100_000] = numbers.map(Number);
 
 /** Few enough that nothing is collected meanwhile. */
 const ALLOCATIONS = 500;
@@ -28,7 +31,7 @@ const figures: Figures[] = gateways.map((gateway) => ({ ...gateway, cpuUs: [], b
 for (let round = -2; round < rounds; round++) {
   for (const each of figures) await measure(each, round >= 0);
 }
-console.log(plain({ title, head: ["", "µs", "µs more", "bytes allocated"], rows: rowsOf(figures) }));
+console.log(layOut({ title, head: ["request", "µs", "µs more", "bytes allocated"], rows: rowsOf(figures) }));
 
 async function measure({ serve, cpuUs, bytes }: Figures, counts: boolean): Promise<void> {
   const us = await cpuUsPerRequest(requests, () => {
@@ -47,11 +50,11 @@ function allocatedBytes(serve: () => void): number {
   return (process.memoryUsage().heapUsed - before) / ALLOCATIONS;
 }
 
-function rowsOf([base, ...others]: readonly Figures[]): string[][] {
-  const baseUs = spreadOf(base?.cpuUs ?? []).median;
-  return [base, ...others].flatMap((each) => {
-    if (each === undefined) return [];
-    const spread = spreadOf(each.cpuUs);
-    return [[each.name, show(spread, 2), (spread.median - baseUs).toFixed(2), spreadOf(each.bytes).median.toFixed(0)]];
+/** The first one is what the others are compared with. */
+function rowsOf(all: readonly Figures[]): string[][] {
+  const baseUs = spreadOf(all[0]?.cpuUs ?? []).median;
+  return all.map(({ name, cpuUs, bytes }) => {
+    const spread = spreadOf(cpuUs);
+    return [name, show(spread, 2), (spread.median - baseUs).toFixed(2), spreadOf(bytes).median.toFixed(0)];
   });
 }

@@ -1,5 +1,6 @@
 import { seal, unseal } from "./encrypted-record.js";
-import { type EncryptionKey, type KeyRing, keyRing } from "./encryption-keys.js";
+import { type EncryptionKey, encryptionKeyRing } from "./encryption-keys.js";
+import type { KeyRing } from "./key-ring.js";
 import type { Begun, Store, StoreKey, Transaction } from "./store.js";
 
 /** Options of `encryptRecords`. */
@@ -20,7 +21,7 @@ export interface EncryptionOptions {
  * const once = createOnceover({ store: encryptRecords(redisStore({ client }), { keys }), ...rest });
  */
 export function encryptRecords(store: Store, { keys }: EncryptionOptions): Store {
-  const ring = keyRing(keys);
+  const ring = encryptionKeyRing(keys);
   const { begin, watch } = store;
 
   /** What was found, and where that is a done record, its plain bytes. */

@@ -13,7 +13,7 @@
 
 // By the front door: what is thrown here has to be of the very class that is looked for there.
 import { OnceoverError } from "@onceover/core";
-import type { KeyRing, RingKey } from "./encryption-keys.js";
+import type { KeyRing, RingKey } from "./key-ring.js";
 import type { StoreKey } from "./store.js";
 
 const LAYOUT = 0xe1;

@@ -7,12 +7,11 @@ export { type FetchForwarder, type FetchForwardOptions, fetchForward } from "./r
 export { type ForwardFailure, forwardFailure } from "./revisions/forward-failure.js";
 export type { Forwarder, ForwardTarget, GivenForwarder } from "./revisions/forwarder.js";
 export type { PinGiving } from "./revisions/granting.js";
-export { isKept } from "./revisions/kept-fields.js";
 export { type MemoryRegistryOptions, memoryRegistry } from "./revisions/memory-registry.js";
+export { isKept, isSaidAnew, namedBy, staysBehind } from "./revisions/passed-fields.js";
 export type { PinKey } from "./revisions/pin-key-ring.js";
 export type { PinClaims, PinKeys, PinVerified } from "./revisions/pin-keys.js";
 export type { RegistryEntry, RevisionRegistry } from "./revisions/registry.js";
 export type { RevisionsOptions } from "./revisions/revisions-options.js";
 export type { Revisions } from "./revisions/router.js";
 export type { OverrideRule } from "./revisions/steering.js";
-export { type WindowSide, windowMismatches } from "./revisions/window.js";

@@ -2,7 +2,7 @@ import { describeStore, type StoreHarness } from "@onceover/conformance";
 import { describe, expect, it } from "vitest";
 import { seal } from "../src/encrypted-record.js";
 import { type EncryptionKey, encryptRecords } from "../src/encryption.js";
-import { keyRing } from "../src/encryption-keys.js";
+import { encryptionKeyRing } from "../src/encryption-keys.js";
 import { memoryStore } from "../src/memory-store.js";
 import type { Begun, Fingerprint, OwnerToken, Store, StoreKey, Transaction } from "../src/store.js";
 import { openHouse, problem, seen } from "./support.js";
@@ -66,7 +66,7 @@ describeStore("memory under encryption", {
 describe("an encrypted record", () => {
   it("golden: begins with its layout, the key's id and the nonce, and is what another implementation makes", async () => {
     const nonce = Uint8Array.from({ length: 12 }, (_, index) => index);
-    expect(hex(await seal(keyRing([GOLDEN_KEY]).first, KEY, ANSWER, nonce))).toBe(GOLDEN);
+    expect(hex(await seal(encryptionKeyRing([GOLDEN_KEY]).first, KEY, ANSWER, nonce))).toBe(GOLDEN);
   });
 
   it("golden: is read as it was written by this release's first", async () => {
@@ -118,7 +118,7 @@ describe("a record that does not decrypt", () => {
     ["of a later layout", [A], async () => Uint8Array.of(0xe2, ...(await encrypted()).subarray(1))],
     ["cut at its end", [A], async () => (await encrypted()).slice(0, -1)],
     ["with a byte too many", [A], async () => Uint8Array.of(...(await encrypted()), 0)],
-    ["of another store key", [A], async () => seal(keyRing([A]).first, OTHER_KEY, ANSWER)],
+    ["of another store key", [A], async () => seal(encryptionKeyRing([A]).first, OTHER_KEY, ANSWER)],
   ];
 
   it.each(cases)("%s is record-unreadable to read, acquire and begin", async (_, keys, make) => {

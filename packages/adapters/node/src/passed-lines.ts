@@ -3,30 +3,8 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { HeaderLine } from "@onceover/core";
-import { type ForwardTarget, isKept } from "@onceover/core/revisions";
+import { type ForwardTarget, isKept, isSaidAnew, namedBy, staysBehind } from "@onceover/core/revisions";
 import { isHttp2, type NodeRequest } from "./node-request.js";
-
-/** What belongs to one connection. Source: RFC 9110, 7.6.1, and those that RFC 2616 had. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "http2-settings",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-/** What is said anew: whom it is for, who sends it, and what Node has answered already. */
-const SAID_ANEW: ReadonlySet<string> = new Set([
-  "expect",
-  "forwarded",
-  "host",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-port",
-  "x-forwarded-proto",
-]);
 
 /** Where a request goes: path and query, and the host it is for. */
 export interface Destination {
@@ -58,7 +36,7 @@ export function requestLines(request: NodeRequest, host: string | undefined, tar
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name = "", value = ""] = [rawHeaders[at], rawHeaders[at + 1]];
     const lower = name.toLowerCase();
-    if (staysBehind(lower, named) || SAID_ANEW.has(lower) || replaced.has(lower)) continue;
+    if (staysBehind(lower, named) || isSaidAnew(lower) || replaced.has(lower)) continue;
     lines.push(name, value);
   }
   for (const [at, [name, value]] of ours.entries()) {
@@ -130,24 +108,11 @@ export function trailerFields(raw: readonly string[]): Record<string, string[]> 
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const [name = "", value = ""] = [raw[at], raw[at + 1]];
     const lower = name.toLowerCase();
-    if (staysBehind(lower, undefined) || SAID_ANEW.has(lower) || isKept(lower)) continue;
+    if (staysBehind(lower, undefined) || isSaidAnew(lower) || isKept(lower)) continue;
     fields[name] = [...(fields[name] ?? []), value];
     isEmpty = false;
   }
   return isEmpty ? undefined : fields;
-}
-
-function staysBehind(lower: string, named: ReadonlySet<string> | undefined): boolean {
-  // Names with a colon in front are those of HTTP/2's own.
-  if (HOP_BY_HOP.has(lower) || lower.startsWith("proxy-") || lower.startsWith(":")) return true;
-  return named?.has(lower) === true;
-}
-
-/** The fields that `Connection` names; hardly any message has one that names something. */
-function namedBy(connection: string | undefined): ReadonlySet<string> | undefined {
-  if (connection === undefined || /^(?:keep-alive|close)?$/i.test(connection)) return undefined;
-  const names = connection.split(",").map((name) => name.trim().toLowerCase());
-  return new Set(names.filter((name) => !isKept(name)));
 }
 
 function valuesOf(raw: readonly string[], wanted: string): string | undefined {

@@ -18,7 +18,15 @@ const KNOWN = fc.constantFrom(
     "x-a",
   ],
   ...["Keep-Alive", "TE", "Trailer", "Upgrade", "Proxy-Connection", "proxy-x", "Transfer-Encoding", "HTTP2-Settings"],
-  ...["Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-FORWARDED-PROTO", "X-Forwarded-Port", "Expect"],
+  ...[
+    "Forwarded",
+    "X-Forwarded-For",
+    "x-forwarded-host",
+    "X-FORWARDED-PROTO",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "Expect",
+  ],
 );
 const VALUE = fc.stringMatching(/^[\x21-\x7e\x80-\xff]([\x20-\x7e\x80-\xff]{0,20}[\x21-\x7e\x80-\xff])?$/);
 const LINE = fc
@@ -34,7 +42,7 @@ const LINES = fc.array(LINE, { maxLength: 20 });
 
 /** What never goes on, whoever says what. */
 const OF_THE_CONNECTION = /^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|proxy-.*)$/i;
-const SAID_ANEW = /^(?:expect|forwarded|host|x-forwarded-(?:for|host|port|proto))$/i;
+const SAID_ANEW = /^(?:expect|forwarded|host|x-forwarded-.*)$/i;
 /** What goes on, whoever names it in Connection. */
 const KEPT = /^(?:authorization|content-.*|cookie|via)$/i;
 

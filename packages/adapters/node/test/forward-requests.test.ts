@@ -97,12 +97,15 @@ describe("a forwarded request", () => {
   });
 
   it("says what this process knows of the client, and nothing of what the client says of itself", async () => {
-    const lines = ["For", "Host", "Proto", "Port"].map((name) => `X-Forwarded-${name}: forged`);
+    const lines = ["For", "Host", "Proto", "Port", "Prefix", "Client-Cert"].map(
+      (name) => `X-Forwarded-${name}: forged`,
+    );
     const got = await mirrored({}, requestText("GET /", [...lines, "Forwarded: for=forged", "x-forwarded-for: again"]));
     expect(valuesOf(got, "x-forwarded-for")).toEqual(["127.0.0.1"]);
     expect(valuesOf(got, "x-forwarded-host")).toEqual(["shop.example"]);
     expect(valuesOf(got, "x-forwarded-proto")).toEqual(["http"]);
     expect(valuesOf(got, "x-forwarded-port")).toEqual([String(current().port)]);
+    expect(got.rawHeaders.filter((text) => /^x-forwarded-/i.test(text))).toHaveLength(4);
     expect(valuesOf(got, "forwarded")).toEqual(['for=127.0.0.1;host="shop.example";proto=http']);
   });
 

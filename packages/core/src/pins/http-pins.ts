@@ -1,7 +1,7 @@
 // By the front door: what is thrown here has to be of the very class that is looked for there.
 import { OnceoverError } from "@onceover/core";
 import { check, type Rules } from "../check-options.js";
-import { kindOf } from "../encryption-keys.js";
+import { kindOf } from "../key-ring.js";
 import { runtime } from "../platform.js";
 
 /** Options of `httpPins`. */

@@ -1,6 +1,7 @@
 import { check, type Rules } from "../check-options.js";
+import type { RingKey } from "../key-ring.js";
 import { isWellFormed } from "../well-formed.js";
-import { type PinKey, pinKeyRing, type RingKey } from "./pin-key-ring.js";
+import { type PinKey, pinKeyRing } from "./pin-key-ring.js";
 import type { PinKeys, PinVerified } from "./pin-keys.js";
 import {
   AUDIENCE_BYTES,

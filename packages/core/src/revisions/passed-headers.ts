@@ -1,13 +1,7 @@
 /** The header fields that go along when a message is passed on by fetch; those that belong to one connection stay behind. */
 
 import type { ForwardTarget } from "./forwarder.js";
-import { isKept } from "./kept-fields.js";
-
-/** What belongs to one connection. Source: RFC 9110, 7.6.1, and those that RFC 2616 had. */
-const HOP_BY_HOP = /^(?:connection|http2-settings|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade)$/;
-
-/** What is said anew: whom it is for, where it comes from, and what is asked of fetch and not of the client. */
-const SAID_ANEW = /^(?:accept-encoding|expect|forwarded|host|x-forwarded-.*)$/;
+import { isSaidAnew, namedBy, staysBehind } from "./passed-fields.js";
 
 /** What fetch undoes before anybody sees the body, and leaves in the header. */
 const UNDONE = /^\s*(?:x-)?(?:gzip|deflate|br)\s*(?:,\s*(?:x-)?(?:gzip|deflate|br)\s*)*$/i;
@@ -15,9 +9,9 @@ const UNDONE = /^\s*(?:x-)?(?:gzip|deflate|br)\s*(?:,\s*(?:x-)?(?:gzip|deflate|b
 /** The fields a request has at its target, those of the target in place of what it came with under the same names. */
 export function passedRequestHeaders(headers: Headers, hasBody: boolean, asked: URL, target: ForwardTarget): Headers {
   const passed = new Headers();
-  const named = namedBy(headers);
+  const named = namedBy(headers.get("connection"));
   for (const [name, value] of headers) {
-    if (!staysBehind(name, named) && !SAID_ANEW.test(name)) passed.append(name, value);
+    if (!staysBehind(name, named) && !isSaidAnew(name)) passed.append(name, value);
   }
   // Some servers hand out a GET without the body it came with; its length would announce the next request as the body.
   if (!hasBody) passed.delete("Content-Length");
@@ -33,7 +27,7 @@ export function passedRequestHeaders(headers: Headers, hasBody: boolean, asked: 
 /** The fields of an answer as its client gets them, each `Set-Cookie` in a line of its own. */
 export function passedAnswerHeaders({ headers }: Response): Headers {
   const passed = new Headers();
-  const named = namedBy(headers);
+  const named = namedBy(headers.get("connection"));
   const isUndone = UNDONE.test(headers.get("content-encoding") ?? "");
   for (const [name, value] of headers) {
     const isStale = isUndone && (name === "content-encoding" || name === "content-length");
@@ -41,13 +35,4 @@ export function passedAnswerHeaders({ headers }: Response): Headers {
   }
   for (const line of headers.getSetCookie()) passed.append("Set-Cookie", line);
   return passed;
-}
-
-function staysBehind(lower: string, named: ReadonlySet<string>): boolean {
-  return HOP_BY_HOP.test(lower) || named.has(lower);
-}
-
-function namedBy(headers: Headers): ReadonlySet<string> {
-  const names = (headers.get("connection") ?? "").split(",").map((name) => name.trim().toLowerCase());
-  return new Set(names.filter((name) => !isKept(name)));
 }
