@@ -1,5 +1,17 @@
 import type { Platform } from "./platform.js";
 
+/** A run that goes on without a lease: nobody renews it, and the handler was told so. */
+export interface InterruptedRun {
+  readonly keyDigest: string;
+  readonly attempt: number;
+  readonly fence: number;
+}
+
+/** What goes on. A run says what it was when it is interrupted; one that has its answer already is not. */
+export interface Task {
+  interrupt?(): InterruptedRun | undefined;
+}
+
 /** Work that goes on after an answer went out. */
 export interface Background {
   /**
@@ -7,8 +19,10 @@ export interface Background {
    * given up at once: what it was to tell the store, the end of the lease will tell.
    */
   retry(pausesMs: readonly number[], attempt: () => Promise<"done" | "again">): Promise<"done" | "given-up">;
-  /** Counts a run, so that `idle` waits for it; call the result when it ended. */
-  enter(): () => void;
+  /** Counts a task, so that `idle` waits for it; call the result when it ended. */
+  enter(task: Task): () => void;
+  /** Interrupts the runs that are going on. */
+  interrupt(): readonly InterruptedRun[];
   /** Resolves when nothing is going on. */
   idle(): Promise<void>;
 }
@@ -19,16 +33,16 @@ const LONGEST_ATTEMPT_MS = 10_000;
 
 /** An empty list of tasks. */
 export function createBackground(platform: Platform): Background {
-  let busy = 0;
+  const busy = new Set<Task>();
   /** When each task is over at the latest: a platform may have ended one without a word. */
-  const tasks = new Set<{ readonly untilMs: number }>();
+  const tasks = new Set<Task & { readonly untilMs: number }>();
   let waiting: (() => void)[] = [];
 
-  function enter(): () => void {
-    busy += 1;
+  function enter(task: Task): () => void {
+    busy.add(task);
     return () => {
-      busy -= 1;
-      if (busy > 0) return;
+      busy.delete(task);
+      if (busy.size > 0) return;
       for (const wake of waiting) wake();
       waiting = [];
     };
@@ -47,13 +61,16 @@ export function createBackground(platform: Platform): Background {
 
   return {
     enter,
+    interrupt: () => [...busy].flatMap((task) => task.interrupt?.() ?? []),
     async retry(pausesMs, attempt) {
       const nowMs = platform.monotonicMs();
       for (const task of tasks) if (task.untilMs < nowMs) tasks.delete(task);
       if (tasks.size >= MAX_TASKS) return "given-up";
-      const task = { untilMs: nowMs + pausesMs.reduce((sum, pauseMs) => sum + pauseMs + LONGEST_ATTEMPT_MS, 0) };
+      const task: Task & { readonly untilMs: number } = {
+        untilMs: nowMs + pausesMs.reduce((sum, pauseMs) => sum + pauseMs + LONGEST_ATTEMPT_MS, 0),
+      };
       tasks.add(task);
-      const leave = enter();
+      const leave = enter(task);
       try {
         return await retry(pausesMs, attempt);
       } finally {
@@ -61,7 +78,7 @@ export function createBackground(platform: Platform): Background {
         leave();
       }
     },
-    idle: () => (busy === 0 ? Promise.resolve() : new Promise((wake) => waiting.push(wake))),
+    idle: () => (busy.size === 0 ? Promise.resolve() : new Promise((wake) => waiting.push(wake))),
   };
 }
 

@@ -1,5 +1,6 @@
+import type { LeaseLoss } from "./lease.js";
 import type { WindowMismatch } from "./pinned.js";
-import type { PinProblemCode, ProblemCode } from "./problem.js";
+import type { DrainProblemCode, PinProblemCode, ProblemCode } from "./problem.js";
 import type { TombstoneReason } from "./record.js";
 import { keyPart } from "./scope.js";
 import type { Finding, Tier } from "./store.js";
@@ -40,11 +41,15 @@ export type OnceoverEvent =
   /** A recorded answer was given again, or a tombstone reported. */
   | { readonly type: "replayed"; readonly keyDigest: string; readonly status: number; readonly from: ReplaySource }
   /** The request was refused. `keyDigest` is absent where it was refused before its key was known. */
-  | { readonly type: "refused"; readonly code: ProblemCode | PinProblemCode; readonly keyDigest?: string }
+  | {
+      readonly type: "refused";
+      readonly code: ProblemCode | PinProblemCode | DrainProblemCode;
+      readonly keyDigest?: string;
+    }
   /** The key was freed: by `once.abandon()`, or because a `repeatable` run failed. */
   | { readonly type: "abandoned"; readonly keyDigest: string; readonly by: "handler" | "failure" }
   /** The right to run ended while the handler was running; `once.signal` was aborted. */
-  | { readonly type: "lease-lost"; readonly keyDigest: string; readonly reason: "expired" | "taken-over" }
+  | { readonly type: "lease-lost"; readonly keyDigest: string; readonly reason: LeaseLoss }
   /** The answer went out, or the client was gone, and the store had not taken the record; it is tried again. */
   | { readonly type: "record-late"; readonly keyDigest: string }
   /** The record was never stored: another run owns the key, its retention ended, or the store stayed away too long. */

@@ -18,7 +18,7 @@ export async function giveBack(
     const asked = await ask(shell, "abandon", key, (store) => store.abandon(key, token));
     return asked.outcome === "answered" && enough.includes(asked.value) ? "done" : "again";
   };
-  const leave = shell.background.enter();
+  const leave = shell.background.enter({});
   if ((await attempt()) === "again") void shell.background.retry(FREE_PAUSES_MS, attempt);
   leave();
 }

@@ -5,6 +5,7 @@
  * Classes, because there is one of each for every first request: as many closures would be four kilobytes of them.
  */
 
+import type { InterruptedRun, Task } from "./background.js";
 import { decideEnding } from "./decide.js";
 import { OnceoverError } from "./error.js";
 import { keyDigest } from "./event.js";
@@ -30,7 +31,7 @@ export function startRun(context: RunContext, claim: Claim): Run {
   return new HandlerRun(context, claim);
 }
 
-class HandlerRun implements Run, LeaseHolder, OnceBehind, Pick<Recorder, "join" | "close"> {
+class HandlerRun implements Run, Task, LeaseHolder, OnceBehind, Pick<Recorder, "join" | "close"> {
   readonly once: Once;
   readonly #context: RunContext;
   readonly #claim: Claim;
@@ -53,7 +54,7 @@ class HandlerRun implements Run, LeaseHolder, OnceBehind, Pick<Recorder, "join" 
     flight.live = this;
     this.#sign();
     this.#lease = sentAtMs === undefined ? undefined : new Lease(shell.platform, settings.leaseMs, sentAtMs, this);
-    this.#ending = new RunEnding(context, claim, this.#lease);
+    this.#ending = new RunEnding(context, claim, this.#lease, this);
     shell.emit({ type: "run", keyDigest: keyDigest(key), attempt, fence });
     this.once = onceOf(claim, shell.revision, this);
   }
@@ -85,6 +86,15 @@ class HandlerRun implements Run, LeaseHolder, OnceBehind, Pick<Recorder, "join" 
     if (this.#isEnded) return;
     this.#context.shell.emit({ type: "lease-lost", keyDigest: keyDigest(this.#claim.key), reason });
     this.#lostLease.abort();
+  }
+
+  /** Whoever comes after the lease finds an outcome that is unknown; until then the answer can still be recorded. */
+  interrupt(): InterruptedRun | undefined {
+    // What is only to be recorded will be, or not; nothing can be taken from it.
+    if (this.#isEnded) return undefined;
+    const { key, attempt, fence } = this.#claim;
+    this.#lease?.lose("interrupted");
+    return { keyDigest: keyDigest(key), attempt, fence };
   }
 
   get signal(): AbortSignal {

@@ -1,4 +1,5 @@
 export type { Answer } from "./answer.js";
+export type { InterruptedRun } from "./background.js";
 export type { Duration } from "./duration.js";
 export { type ErrorCode, OnceoverError } from "./error.js";
 export type { OnceoverEvent, OnEvent, PinDropped, PinSource, ReplaySource, StoreVerb } from "./event.js";
@@ -9,7 +10,7 @@ export type { LiveAnswer } from "./live.js";
 export { type MemoryStoreOptions, memoryStore } from "./memory-store.js";
 export { checkHandler, mountOf } from "./mount-of.js";
 export type { Once } from "./once.js";
-export { createOnceover, type Mount, type Onceover } from "./onceover.js";
+export { createOnceover, type Mount, type Onceover, type Refuse } from "./onceover.js";
 export type { MountOptions, OnceoverOptions } from "./options.js";
 export type {
   Announcing,

@@ -1,8 +1,8 @@
 import type { Platform } from "./platform.js";
 import type { Written } from "./store.js";
 
-/** Why the right to run ended. */
-export type LeaseLoss = "expired" | "taken-over";
+/** Why the right to run ended. `interrupted`: the process is about to end, and renews it no more. */
+export type LeaseLoss = "expired" | "taken-over" | "interrupted";
 
 /** Whose lease it is. */
 export interface LeaseHolder {
@@ -39,7 +39,7 @@ export class Lease {
 
   /** Looks at the clock: a process that was paused may ask before its timers do. */
   check(): void {
-    if (!this.#isStopped && this.#platform.monotonicMs() >= this.#endsAtMs) this.#lose("expired");
+    if (!this.#isStopped && this.#platform.monotonicMs() >= this.#endsAtMs) this.lose("expired");
   }
 
   /** Stops renewing; nothing is told to the store. */
@@ -60,7 +60,7 @@ export class Lease {
     // If we die here, the lease runs out and the outcome is unknown.
     const renewed = await this.#holder.renew();
     if (this.#isStopped) return;
-    if (renewed === "stale") return this.#lose("taken-over");
+    if (renewed === "stale") return this.lose("taken-over");
     if (renewed === "ok") this.#endsAtMs = askedAtMs + this.#leaseMs;
     this.#planRenewal(this.#leaseMs / RENEWALS_PER_LEASE);
   }
@@ -69,13 +69,14 @@ export class Lease {
   #watchExpiry(nowMs: number): void {
     this.#cancelExpiry?.();
     if (this.#isLost) return;
-    if (nowMs >= this.#endsAtMs) return this.#lose("expired");
+    if (nowMs >= this.#endsAtMs) return this.lose("expired");
     const look = () => this.#watchExpiry(this.#platform.monotonicMs());
     this.#cancelExpiry = this.#platform.timer(this.#endsAtMs - nowMs, look);
   }
 
-  #lose(reason: LeaseLoss): void {
-    if (reason === "taken-over") this.stop();
+  /** An expired lease goes on being renewed: it may not have been taken over. */
+  lose(reason: LeaseLoss): void {
+    if (reason !== "expired") this.stop();
     if (this.#isLost) return;
     this.#isLost = true;
     this.#holder.loseLease(reason);

@@ -1,5 +1,5 @@
 import { attempt } from "./attempt.js";
-import { createBackground } from "./background.js";
+import { createBackground, type InterruptedRun } from "./background.js";
 import { createRecordCache } from "./cache.js";
 import type { OnceoverEvent } from "./event.js";
 import type { RequestFacts } from "./facts.js";
@@ -25,6 +25,9 @@ export interface Mount<Request = unknown> {
   attempt(facts: RequestFacts<Request>, otherwise?: Verdict): MaybePromise<Verdict>;
 }
 
+/** Answers in place of a run. */
+export type Refuse = (facts: RequestFacts) => Verdict;
+
 /** One service's idempotency, for its adapters to mount. */
 export interface Onceover<Request = unknown> {
   readonly service: string;
@@ -47,6 +50,17 @@ export interface Onceover<Request = unknown> {
    * going on meanwhile may leave a record.
    */
   forgetScope(scope: ScopeValue): Promise<number>;
+  /**
+   * From now on nothing new begins here: an arrival whose key has a record or a run is answered by that, any other one by
+   * `refuse`. With revisions, what is pinned to this one still runs, and what is not is sent to one that stays. For whoever
+   * takes an instance out of service, such as `drainable()` of `@onceover/node`. There is no way back.
+   */
+  drain(refuse: Refuse): void;
+  /**
+   * Gives up the runs that are going on, because the process is about to end: their leases are renewed no more, and
+   * `once.signal` is aborted. What they still answer is recorded. Says which runs these are.
+   */
+  interrupt(): readonly InterruptedRun[];
   /** Resolves when no run is going on and no record is waiting to be stored. */
   idle(): Promise<void>;
 }
@@ -88,6 +102,7 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
     emit: emitTo(options.on),
   };
   const gate = createGate(shell, options.onUnfitStore ?? "refuse");
+  let refuse: Refuse | undefined;
   const once: Onceover<Request> = {
     service,
     revision,
@@ -96,11 +111,16 @@ export function createOnceoverOn<Request>(platform: Platform, options: OnceoverO
     mount(mountOptions) {
       const context = { shell, gate, settings: mountSettings(options, mountOptions) };
       return {
-        attempt: (facts, otherwise) => attempt(otherwise ? { ...context, otherwise } : context, facts),
+        attempt: (facts, otherwise = refuse?.(facts)) =>
+          attempt(otherwise ? { ...context, otherwise } : context, facts),
       };
     },
     forget: (scope, key) => forget(shell, scope, key),
     forgetScope: (scope) => forgetScope(shell, scope),
+    drain(given) {
+      refuse = given;
+    },
+    interrupt: shell.background.interrupt,
     idle: shell.background.idle,
   };
   return options.pins?.(once, shell) ?? once;

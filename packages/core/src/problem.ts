@@ -51,11 +51,19 @@ export const PIN_PROBLEMS = {
   "forward-loop": { status: 508, title: "This request was forwarded already.", executed: false },
 } as const satisfies Readonly<Record<string, ProblemKind>>;
 
+/** The refusal of an instance that is leaving, for those who let theirs be drained: the door `@onceover/core/drain` gives it out. */
+export const DRAIN_PROBLEMS = {
+  draining: { status: 503, title: "This instance is leaving, and begins nothing new.", executed: false },
+} as const satisfies Readonly<Record<string, ProblemKind>>;
+
 /** The stable name of a refusal: what a client branches on. */
 export type ProblemCode = keyof typeof PROBLEMS;
 
 /** The stable name of a refusal that pins or revisions are the reason of. */
 export type PinProblemCode = keyof typeof PIN_PROBLEMS;
+
+/** The stable name of the refusal of an instance that is leaving. */
+export type DrainProblemCode = keyof typeof DRAIN_PROBLEMS;
 
 /** What one refusal adds to its kind. */
 export interface ProblemDetail {
@@ -68,7 +76,7 @@ export interface ProblemDetail {
 }
 
 /** The `type` of a problem: a name of its own, documented in docs/errors.md. */
-export function problemType(code: ProblemCode | PinProblemCode): string {
+export function problemType(code: ProblemCode | PinProblemCode | DrainProblemCode): string {
   return `urn:onceover:problem:${code}`;
 }
 
@@ -86,8 +94,13 @@ export function pinProblemAnswer(code: PinProblemCode, detail?: ProblemDetail): 
   return answerOf(code, PIN_PROBLEMS[code], detail);
 }
 
+/** The same of the refusal of an instance that is leaving. */
+export function drainProblemAnswer(code: DrainProblemCode, detail?: ProblemDetail): Answer {
+  return answerOf(code, DRAIN_PROBLEMS[code], detail);
+}
+
 function answerOf(
-  code: ProblemCode | PinProblemCode,
+  code: ProblemCode | PinProblemCode | DrainProblemCode,
   { status, title, executed }: ProblemKind,
   { detail, retryAfterSeconds, members }: ProblemDetail = {},
 ): Answer {

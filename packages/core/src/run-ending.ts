@@ -1,5 +1,6 @@
 /** What becomes of a run when it ends: its record is stored, at once or late, or its key is given back. */
 
+import type { Task } from "./background.js";
 import { codeOf } from "./error.js";
 import { keyDigest } from "./event.js";
 import { giveBack } from "./give-back.js";
@@ -27,12 +28,12 @@ export class RunEnding {
   readonly #leave: () => void;
   readonly #settled = new Latch();
 
-  constructor(context: RunContext, claim: Claim, lease: Lease | undefined) {
+  constructor(context: RunContext, claim: Claim, lease: Lease | undefined, run: Task) {
     this.#context = context;
     this.#claim = claim;
     this.#lease = lease;
     this.#startedAtMs = context.shell.platform.monotonicMs();
-    this.#leave = context.shell.background.enter();
+    this.#leave = context.shell.background.enter(run);
   }
 
   /** Resolves when the run is over and its record stored, or given up. */

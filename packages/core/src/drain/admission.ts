@@ -1,0 +1,97 @@
+/** The table request × state → answer. Pure. */
+
+import type { RequestFacts } from "../facts.js";
+import type { DrainState } from "./machine.js";
+
+/** What a request is to an instance that leaves. */
+export type ArrivalKind =
+  /** Asks how the instance does, or tells it to leave. */
+  | "probe"
+  /** Carries a revision pin; whether it holds is found out by the mount. */
+  | "pinned"
+  /** Carries a key; whether that has a record or a run is found out by the mount. */
+  | "keyed"
+  /** Opens an event stream, or takes one up again. */
+  | "stream"
+  /** Opens or takes up again an event stream that has no end. */
+  | "endless-stream"
+  /** Wants to speak another protocol, such as WebSocket. */
+  | "upgrade"
+  | "new";
+
+/**
+ * What becomes of it. `ask`: the application gets it, and its mounts begin nothing new with it, unless it is pinned to this
+ * revision. `reconnect`: an empty event stream that tells the client to come again, because 503 and 204 end an `EventSource` for good.
+ */
+export type Admission = "serve" | "ask" | "reconnect" | "refuse";
+
+const SERVED: Readonly<Record<ArrivalKind, Admission>> = {
+  probe: "serve",
+  pinned: "serve",
+  keyed: "serve",
+  stream: "serve",
+  "endless-stream": "serve",
+  upgrade: "serve",
+  new: "serve",
+};
+
+/** Literal, because this is what is promised. */
+export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind, Admission>>>> = {
+  serving: SERVED,
+  hold: SERVED,
+  drain: {
+    probe: "serve",
+    pinned: "ask",
+    keyed: "ask",
+    stream: "reconnect",
+    "endless-stream": "reconnect",
+    upgrade: "refuse",
+    new: "refuse",
+  },
+  farewell: {
+    probe: "serve",
+    pinned: "refuse",
+    keyed: "ask",
+    stream: "reconnect",
+    "endless-stream": "reconnect",
+    upgrade: "refuse",
+    new: "refuse",
+  },
+  closed: {
+    probe: "serve",
+    pinned: "refuse",
+    keyed: "refuse",
+    stream: "reconnect",
+    "endless-stream": "reconnect",
+    upgrade: "refuse",
+    new: "refuse",
+  },
+};
+
+/** What is known of an arrival beside its facts. */
+export interface ArrivalSigns {
+  readonly isProbe: boolean;
+  readonly isEndless: boolean;
+  /** Whether it carries what may be a revision pin. */
+  readonly isPinned: boolean;
+  /** Names of the headers that carry keys, in lower case. */
+  readonly keyHeaders: readonly string[];
+}
+
+/** Tells what a request is. A pin outweighs everything but that a stream has no end: that one is to be taken up elsewhere. */
+export function arrivalKind(facts: Pick<RequestFacts, "method" | "header">, signs: ArrivalSigns): ArrivalKind {
+  if (signs.isProbe) return "probe";
+  const isUpgrade = facts.header("upgrade").length > 0;
+  const isStream = !isUpgrade && opensStream(facts);
+  if (isStream && signs.isEndless) return "endless-stream";
+  if (signs.isPinned) return "pinned";
+  if (isUpgrade) return "upgrade";
+  if (signs.keyHeaders.some((name) => facts.header(name).length > 0)) return "keyed";
+  return isStream ? "stream" : "new";
+}
+
+/** Only GET is asked for by an `EventSource`. */
+function opensStream({ method, header }: Pick<RequestFacts, "method" | "header">): boolean {
+  if (method !== "GET") return false;
+  return header("last-event-id").length > 0 || header("accept").some((value) => /\btext\/event-stream\b/i.test(value));
+}
