@@ -1,6 +1,26 @@
 /** The entry point `@onceover/core/drain`: how an instance leaves, apart from the rest for those who let theirs be drained. */
-export { ADMISSIONS, type Admission, type ArrivalKind, type ArrivalSigns, arrivalKind } from "./drain/admission.js";
+export {
+  ADMISSIONS,
+  type Admission,
+  type ArrivalFacts,
+  type ArrivalKind,
+  type ArrivalSigns,
+  arrivalKind,
+} from "./drain/admission.js";
 export { drainingAnswer, reconnectAnswer } from "./drain/answers.js";
+export {
+  createEventStreamTracker,
+  type Farewell,
+  farewellBytes,
+  lastEventIdOf,
+} from "./drain/event-stream.js";
+export {
+  closeFrame,
+  createReceivedFrameTracker,
+  createSentFrameTracker,
+  type FrameTracker,
+  type SentFrameTracker,
+} from "./drain/frames.js";
 export {
   beginDrain,
   type DrainLoad,
@@ -11,6 +31,10 @@ export {
   nextStep,
   type PhaseEnd,
 } from "./drain/machine.js";
+export { type DrainPlan, type DrainWishes, planDrain } from "./drain/plan-drain.js";
+export type { Environment, PlatformName } from "./drain/platforms.js";
+export { createRecordTracker } from "./drain/records.js";
+export { refuseArrival } from "./drain/refuse-arrival.js";
 export {
   type DrainReport,
   exitCodeOf,
@@ -22,4 +46,5 @@ export {
   type StreamReport,
   verdictOf,
 } from "./drain/report.js";
+export type { StreamTracker } from "./drain/stream-tracker.js";
 export { DRAIN_PROBLEMS, type DrainProblemCode } from "./problem.js";

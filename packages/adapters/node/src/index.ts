@@ -1,3 +1,5 @@
+export type { DrainEndpoints, DrainHooks, DrainOptions, LateArrival } from "./drain/drain-options.js";
+export { type Drain, drainable, type EndpointResponse } from "./drain/drainable.js";
 export { type FilePinsOptions, filePins } from "./file-pins.js";
 export { intercept } from "./intercept.js";
 export { type NodeListener, type OnceListener, onceover } from "./listener.js";

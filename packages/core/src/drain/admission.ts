@@ -1,6 +1,7 @@
 /** The table request × state → answer. Pure. */
 
 import type { RequestFacts } from "../facts.js";
+import { carriedPins } from "../revisions/revision-pin.js";
 import type { DrainState } from "./machine.js";
 
 /** What a request is to an instance that leaves. */
@@ -17,6 +18,9 @@ export type ArrivalKind =
   | "endless-stream"
   /** Wants to speak another protocol, such as WebSocket. */
   | "upgrade"
+  /** Anything else, where there are revisions that its mount can send it to. */
+  | "routable"
+  /** Anything else. */
   | "new";
 
 /**
@@ -32,6 +36,7 @@ const SERVED: Readonly<Record<ArrivalKind, Admission>> = {
   stream: "serve",
   "endless-stream": "serve",
   upgrade: "serve",
+  routable: "serve",
   new: "serve",
 };
 
@@ -46,6 +51,7 @@ export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind
     stream: "reconnect",
     "endless-stream": "reconnect",
     upgrade: "refuse",
+    routable: "ask",
     new: "refuse",
   },
   farewell: {
@@ -55,6 +61,7 @@ export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind
     stream: "reconnect",
     "endless-stream": "reconnect",
     upgrade: "refuse",
+    routable: "ask",
     new: "refuse",
   },
   closed: {
@@ -64,34 +71,39 @@ export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind
     stream: "reconnect",
     "endless-stream": "reconnect",
     upgrade: "refuse",
+    routable: "refuse",
     new: "refuse",
   },
 };
+
+/** What an arrival is judged by. */
+export type ArrivalFacts = Pick<RequestFacts, "method" | "target" | "header">;
 
 /** What is known of an arrival beside its facts. */
 export interface ArrivalSigns {
   readonly isProbe: boolean;
   readonly isEndless: boolean;
-  /** Whether it carries what may be a revision pin. */
-  readonly isPinned: boolean;
+  /** Whether the instance has revisions beside its own, and so pins that lead to one. */
+  readonly hasRevisions: boolean;
   /** Names of the headers that carry keys, in lower case. */
   readonly keyHeaders: readonly string[];
 }
 
 /** Tells what a request is. A pin outweighs everything but that a stream has no end: that one is to be taken up elsewhere. */
-export function arrivalKind(facts: Pick<RequestFacts, "method" | "header">, signs: ArrivalSigns): ArrivalKind {
+export function arrivalKind(facts: ArrivalFacts, signs: ArrivalSigns): ArrivalKind {
   if (signs.isProbe) return "probe";
   const isUpgrade = facts.header("upgrade").length > 0;
   const isStream = !isUpgrade && opensStream(facts);
   if (isStream && signs.isEndless) return "endless-stream";
-  if (signs.isPinned) return "pinned";
+  if (signs.hasRevisions && carriedPins(facts, true).length > 0) return "pinned";
   if (isUpgrade) return "upgrade";
   if (signs.keyHeaders.some((name) => facts.header(name).length > 0)) return "keyed";
-  return isStream ? "stream" : "new";
+  if (isStream) return "stream";
+  return signs.hasRevisions ? "routable" : "new";
 }
 
 /** Only GET is asked for by an `EventSource`. */
-function opensStream({ method, header }: Pick<RequestFacts, "method" | "header">): boolean {
+function opensStream({ method, header }: ArrivalFacts): boolean {
   if (method !== "GET") return false;
   return header("last-event-id").length > 0 || header("accept").some((value) => /\btext\/event-stream\b/i.test(value));
 }

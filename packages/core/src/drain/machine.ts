@@ -14,7 +14,7 @@ export interface DrainTimes {
   readonly holdMs: number;
   /** The hold ends when no request has come for so long. */
   readonly quietMs: number;
-  /** What the farewell may take: it begins so long before the deadline at the latest. */
+  /** The longest the farewell may last; it begins so long before the deadline at the latest. */
   readonly farewellMs: number;
   /** How long connections that have just become idle are kept, and how long nobody must have come before nobody is let in. */
   readonly lingerMs: number;
@@ -68,7 +68,9 @@ export function nextStep(phase: DrainPhase, times: DrainTimes, load: DrainLoad, 
     }
     case "farewell": {
       const doneMs = load.connections === 0 ? nowMs : Number.POSITIVE_INFINITY;
-      return whicheverFirst(phase, "closed", { endedBy: "done", atMs: doneMs }, deadlineMs, nowMs);
+      // Whoever sends half a head, or never answers a goodbye, is not waited for any longer than that.
+      const capMs = Math.min(deadlineMs, phase.sinceMs + times.farewellMs);
+      return whicheverFirst(phase, "closed", { endedBy: "done", atMs: doneMs }, capMs, nowMs);
     }
     case "serving":
     case "closed":

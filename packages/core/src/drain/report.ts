@@ -75,8 +75,8 @@ export interface DrainReport {
     readonly atStart: number;
     /** Opened after that. */
     readonly opened: number;
-    /** Closed at the deadline with something on them. */
-    readonly cut: number;
+    /** Closed with a request on them that had not come whole: nothing was run. */
+    readonly unfinished: number;
   };
   readonly streams: readonly StreamReport[];
   readonly interrupted: readonly InterruptedRun[];
@@ -90,10 +90,11 @@ export function exitCodeOf({ verdict }: Pick<DrainReport, "verdict">): 0 | 1 {
 }
 
 /** Whether anything was cut. */
-export function verdictOf(
-  report: Pick<DrainReport, "requests" | "connections" | "streams" | "interrupted">,
-): DrainReport["verdict"] {
-  const { requests, connections, streams, interrupted } = report;
-  const isCut = requests.cut + connections.cut + interrupted.length > 0;
+export function verdictOf({
+  requests,
+  streams,
+  interrupted,
+}: Pick<DrainReport, "requests" | "streams" | "interrupted">): DrainReport["verdict"] {
+  const isCut = requests.cut + interrupted.length > 0;
   return isCut || streams.some(({ outcome }) => outcome === "cut") ? "cut" : "clean";
 }

@@ -11,10 +11,14 @@ export function requestKind(facts: Pick<RequestFacts, "method" | "header">): Req
   const [accept = ""] = facts.header("accept");
   if (facts.header("upgrade").length > 0 || facts.header("last-event-id").length > 0) return "stream";
   if (/\btext\/event-stream\b/i.test(accept)) return "stream";
-  // A preflight carries no pins, nor anything else of the request it asks for; refused, that one would never come.
-  if (facts.method === "OPTIONS" && facts.header("access-control-request-method").length > 0) return "document";
+  if (isPreflight(facts)) return "document";
   if (facts.method !== "GET" && facts.method !== "HEAD") return "api";
   const [mode] = facts.header("sec-fetch-mode");
   if (mode !== undefined) return mode === "navigate" ? "document" : "api";
   return /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(accept) ? "document" : "api";
+}
+
+/** A preflight carries no pins, nor anything else of the request it asks for; refused, that one would never come. */
+export function isPreflight({ method, header }: Pick<RequestFacts, "method" | "header">): boolean {
+  return method === "OPTIONS" && header("access-control-request-method").length > 0;
 }

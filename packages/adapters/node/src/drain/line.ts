@@ -1,0 +1,68 @@
+/** The connections of a server: what is on each, and when there is nothing on it any more. */
+
+import type { ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import type { Tunnel } from "./tunnel-watch.js";
+import type { Visit } from "./visit.js";
+
+const LINE: unique symbol = Symbol("onceover.line");
+
+/** One connection. */
+export class Line {
+  readonly socket: Socket;
+  /** How many requests on it have answers that are not over. */
+  open = 0;
+  /** The request that came last: only its answer may say that the connection closes. */
+  last: Visit | undefined;
+  /** Whether an answer has said so: what comes after it must not be processed (RFC 9112, section 9.6). */
+  isClosing = false;
+  /** Since when nothing is on it, on the monotonic clock; only kept while the instance leaves. */
+  idleSinceMs = 0;
+  /** Set where it speaks HTTP/2. */
+  session: ServerHttp2Session | undefined;
+  /** Set once it speaks another protocol. */
+  tunnel: Tunnel | undefined;
+  /** What had been read of it when it became idle: more than that is the beginning of a request. */
+  #readBytes: number;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    this.#readBytes = socket.bytesRead;
+    Object.assign(socket, { [LINE]: this });
+  }
+
+  /** A request has come on it. */
+  enter(visit: Visit): void {
+    this.open += 1;
+    this.last = visit;
+  }
+
+  /** A request on it is over. */
+  leave(visit: Visit): void {
+    this.open -= 1;
+    if (this.last === visit) this.last = undefined;
+    this.#readBytes = this.socket.bytesRead;
+  }
+
+  /** Whether a request is being read whose head has not come whole. What HTTP/2 reads of a request is its session's affair. */
+  get isReading(): boolean {
+    if (this.session !== undefined || this.tunnel !== undefined || this.open > 0) return false;
+    return this.socket.bytesRead > this.#readBytes;
+  }
+
+  get isIdle(): boolean {
+    return this.open === 0 && this.tunnel === undefined && !this.isReading;
+  }
+
+  /** Closes it once what was sent has left. */
+  end(): void {
+    if (this.session !== undefined) this.session.close();
+    this.socket.destroySoon();
+  }
+}
+
+/** The line that a socket is, or the one below a session of HTTP/2. */
+export function lineOn(socket: object | undefined): Line | undefined {
+  const line: unknown = socket === undefined ? undefined : Reflect.get(socket, LINE);
+  return line instanceof Line ? line : undefined;
+}

@@ -1,0 +1,233 @@
+/**
+ * One request and its answer, from its arrival to the answer's last byte. What an answer sends is seen at three methods of the
+ * response, which all frameworks end up at; they are made once for each kind of response, so that a request costs no function.
+ */
+
+import type { ServerResponse } from "node:http";
+import { lastEventIdOf } from "@onceover/core/drain";
+import { factsOf } from "../facts.js";
+import { applyHeaders } from "../header-lines.js";
+import { isChunk, optionsOf } from "../node-calls.js";
+import { isHttp2, type NodeRequest } from "../node-request.js";
+import type { Line } from "./line.js";
+import { revisionOf, StreamWatch } from "./stream-watch.js";
+
+const VISIT: unique symbol = Symbol("onceover.visit");
+
+type Visited = ServerResponse & { [VISIT]?: Visit };
+
+/** Whom a visit reports to. */
+export interface VisitHost {
+  /** Whether answers are to say that their connection closes. */
+  readonly isLeaving: boolean;
+  readonly revision: string;
+  isEndless(request: NodeRequest): boolean;
+  /** Whether an answer is the one by which the mounts refuse, while the instance leaves. */
+  isRefusal(chunk: unknown): boolean;
+  ended(visit: Visit): void;
+}
+
+/** How a visit counts. `apart`: a probe, or one that was refused at the door. */
+export type VisitCount = "in" | "apart";
+
+/** One request and its answer. */
+export class Visit {
+  readonly request: NodeRequest;
+  readonly response: ServerResponse;
+  readonly line: Line;
+  readonly #host: VisitHost;
+  readonly #watching: Watching;
+  stream: StreamWatch | undefined;
+  count: VisitCount = "in";
+  /** Whether the mounts refused it. */
+  isRefused = false;
+  /** Whether its stream was handed off, and has ended. */
+  isEnded = false;
+  #isOver = false;
+  #isLeaving = false;
+  #retryMs = 0;
+  #type: string | undefined;
+
+  constructor(host: VisitHost, line: Line, request: NodeRequest, response: Visited) {
+    this.#host = host;
+    this.line = line;
+    this.request = request;
+    this.response = response;
+    line.enter(this);
+    response[VISIT] = this;
+    this.#watching = watchingFor(response);
+    const { writeHead, write, end } = this.#watching.own;
+    response.writeHead = writeHead;
+    response.write = write;
+    response.end = end;
+    response.on("close", closed);
+  }
+
+  /** The head is about to leave. Returns what `writeHead` is to be given behind the status. */
+  head(status: number, rest: readonly unknown[]): readonly unknown[] {
+    const given = rest.at(-1);
+    if (typeof given === "object" && given !== null) this.#type = typeIn(given);
+    const isLast = this.line.last === this && !isHttp2(this.request);
+    if (!this.#host.isLeaving || !isLast || status < 200) return rest;
+    const message = typeof rest[0] === "string" ? [rest[0]] : [];
+    applyHeaders(this.response, rest[message.length]);
+    this.response.setHeader("Connection", "close");
+    this.line.isClosing = true;
+    return message;
+  }
+
+  /** A piece has left. */
+  wrote(chunk: unknown, rest: readonly unknown[]): void {
+    if (!isChunk(chunk)) return;
+    this.watch().wrote(chunk, optionsOf(rest).encoding);
+    if (this.#isLeaving) this.#leaveAtBoundary();
+  }
+
+  /** The answer is whole. */
+  whole(chunk: unknown, rest: readonly unknown[]): void {
+    // What is held back until its record is stored comes here when it leaves; what comes after that is of a handler that goes on.
+    this.isEnded = this.stream?.outcome !== undefined;
+    if (this.#host.isLeaving && this.#host.isRefusal(chunk)) this.isRefused = true;
+    // HTTP/2 hands the last piece to `write`.
+    if (this.stream !== undefined && isChunk(chunk) && !isHttp2(this.request)) {
+      this.stream.wrote(chunk, optionsOf(rest).encoding);
+    }
+  }
+
+  get isEndless(): boolean {
+    return this.#host.isEndless(this.request);
+  }
+
+  /** Takes the answer for a stream from here on. */
+  watch(): StreamWatch {
+    this.stream ??= this.#streamOf();
+    return this.stream;
+  }
+
+  #streamOf(): StreamWatch {
+    const { response } = this;
+    const type = this.#type ?? String(response.getHeader("content-type") ?? "");
+    const encoding = String(response.getHeader("content-encoding") ?? "identity");
+    return new StreamWatch({
+      type,
+      isEncoded: encoding !== "identity",
+      kind: this.isEndless ? "endless" : "finite",
+      revision: revisionOf(response, this.#host.revision),
+      lastId: lastEventIdOf(factsOf(this.request)),
+    });
+  }
+
+  /** Whether it was answered to the last byte. HTTP/2 says that an answer is finished also where it was reset. */
+  get isWhole(): boolean {
+    const { request, response } = this;
+    return isHttp2(request) ? response.writableEnded && request.stream.rstCode === 0 : response.writableFinished;
+  }
+
+  /** The stream it is, where its answer has begun and is none that leaves at once. */
+  streaming(): StreamWatch | undefined {
+    return this.response.headersSent && !this.response.writableEnded ? this.watch() : this.stream;
+  }
+
+  /** Ends an answer without an end where it can be taken up elsewhere: now, or as soon as what was begun is whole. */
+  handOff(retryMs: number): void {
+    this.#isLeaving = true;
+    this.#retryMs = retryMs;
+    this.#leaveAtBoundary();
+  }
+
+  #leaveAtBoundary(): void {
+    if (this.response.headersSent && this.watch().isAtBoundary) this.takeLeave();
+  }
+
+  /** Ends it at once. An event that is half sent is none for the client, who asks for it again. */
+  takeLeave(): void {
+    const stream = this.watch();
+    if (stream.outcome !== undefined || this.response.writableEnded) return;
+    const farewell = stream.farewell(this.#retryMs);
+    // Past whatever stands before the response: it is no part of the answer.
+    stream.outcome = "handed-off";
+    if (farewell !== undefined) Reflect.apply(this.#watching.below.write, this.response, [farewell]);
+    this.response.end();
+  }
+
+  /** Its answer has left, or never will. */
+  over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.line.leave(this);
+    this.#host.ended(this);
+  }
+}
+
+/** The visit that a response belongs to. */
+export function visitOf(response: Visited): Visit | undefined {
+  return response[VISIT];
+}
+
+function closed(this: Visited): void {
+  this[VISIT]?.over();
+}
+
+function typeIn(headers: object): string | undefined {
+  const entries = Array.isArray(headers) ? pairs(headers.flat()) : Object.entries(headers);
+  const [, value] = entries.find(([name]) => String(name).toLowerCase() === "content-type") ?? [];
+  return value === undefined ? undefined : String(value);
+}
+
+function pairs(list: readonly unknown[]): (readonly [unknown, unknown])[] {
+  return list.flatMap((name, at) => (at % 2 === 0 ? [[name, list[at + 1]] as const] : []));
+}
+
+type Methods = Pick<ServerResponse, "writeHead" | "write" | "end">;
+
+interface Watching {
+  /** What each response gets for its own. */
+  readonly own: Methods;
+  /** What its prototype had when it came. */
+  readonly below: Methods;
+}
+
+const WATCHING = new WeakMap<object, Watching>();
+
+/** One for each kind of response. */
+function watchingFor(response: Visited): Watching {
+  const prototype: object = Object.getPrototypeOf(response);
+  const known = WATCHING.get(prototype);
+  if (known !== undefined) return known;
+  const { writeHead, write, end } = response;
+  const below: Methods = { writeHead, write, end };
+  const made: Watching = { own: watchedMethods(below), below };
+  WATCHING.set(prototype, made);
+  return made;
+}
+
+/** Reflect, because each of them is called in several ways. */
+function watchedMethods(below: Methods): Methods {
+  return {
+    writeHead(this: Visited, status: number, ...rest: unknown[]) {
+      const given = this[VISIT]?.head(status, rest) ?? rest;
+      return Reflect.apply(below.writeHead, this, [status, ...given]);
+    },
+    write(this: Visited, chunk: unknown, ...rest: unknown[]) {
+      const visit = this[VISIT];
+      if (visit?.stream?.outcome !== undefined) return dropWrite(rest);
+      // Its head leaves with the first piece, and only then it is known what it is.
+      const isTaken = Reflect.apply(below.write, this, [chunk, ...rest]);
+      visit?.wrote(chunk, rest);
+      return isTaken;
+    },
+    end(this: Visited, ...given: unknown[]) {
+      const visit = this[VISIT];
+      if (visit?.isEnded) return this;
+      visit?.whole(given[0], given.slice(1));
+      return Reflect.apply(below.end, this, given);
+    },
+  };
+}
+
+/** A handler goes on for a while when its stream was handed off: it is told by the event `close`, as of a client that hung up. */
+function dropWrite(rest: readonly unknown[]): true {
+  const { callback } = optionsOf(rest);
+  if (callback !== undefined) process.nextTick(callback);
+  return true;
+}
