@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { PROBLEMS } from "@onceover/core";
+import { ADMISSIONS, type ArrivalKind, planDrain } from "@onceover/core/drain";
 import { pins } from "@onceover/core/pins";
 import { createPinKeys, memoryRegistry, PIN_PROBLEMS, revisions } from "@onceover/core/revisions";
 import { describe, expect, it } from "vitest";
@@ -29,10 +30,62 @@ describe("docs/errors.md", () => {
   );
 });
 
+describe("docs/drain.md", () => {
+  const page = read("docs/drain.md");
+
+  it("has the table of admissions as it is", () => {
+    const [head = "", ...rows] = [...page.matchAll(/^\| (`[a-z-]+`|)(?::[^|]*)?(?:\| )?(.*) \|$/gm)]
+      .map(([line]) => line)
+      .filter((line) => /\| serve \|/.test(line) || line.startsWith("| | `serving`"));
+    const states = [...head.matchAll(/`([a-z]+)`/g)].map(([, state]) => state);
+    expect(states).toEqual(Object.keys(ADMISSIONS));
+    const shown = rows.map((row) => {
+      const [kind = "", atFirst = "", ...later] = row
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim());
+      return [/`([a-z-]+)`/.exec(kind)?.[1], [atFirst, atFirst, ...later]];
+    });
+    const kinds = Object.keys(ADMISSIONS.serving) as ArrivalKind[];
+    expect(shown).toEqual(kinds.map((kind) => [kind, Object.values(ADMISSIONS).map((row) => row[kind])]));
+  });
+
+  it("shows the example as it is run", () => {
+    for (const [, path = "", code = ""] of page.matchAll(/<!-- (\S+), run by a test -->\n```ts\n([\s\S]*?)\n```/g)) {
+      expect(`\n${read(path)}`).toContain(`\n${code}\n`);
+    }
+  });
+
+  it.each([
+    ["KUBERNETES_SERVICE_HOST", "Kubernetes", 30],
+    ["INVOCATION_ID", "systemd", 90],
+    ["ECS_CONTAINER_METADATA_URI_V4", "Amazon ECS", 30],
+    ["RENDER", "Render", 30],
+    ["FLY_APP_NAME", "Fly", 5],
+    ["DYNO", "Heroku", 30],
+    ["K_SERVICE", "Cloud Run", 10],
+  ])("knows by %s what the plan knows: %s, %i s", (variable, title, seconds) => {
+    const { budgetMs, platform } = planDrain({ [variable]: "it is here" });
+    expect(platform).not.toBe("none");
+    expect(budgetMs / 1000).toBeLessThan(seconds);
+    expect(page).toContain(`| ${title} | ${seconds} s`);
+  });
+
+  it.each(["KUBERNETES_SERVICE_HOST", "RENDER", "FLY_APP_NAME"])(
+    "by %s streams of a minute fit from 85 s on",
+    (variable) => {
+      const within = (seconds: string) =>
+        planDrain({ [variable]: "it is here", TERMINATION_GRACE_PERIOD_SECONDS: seconds });
+      expect(within("85").warnings).toEqual([]);
+      expect(within("80").warnings).not.toEqual([]);
+    },
+  );
+});
+
 describe("README.md", () => {
   const shown = [...read("README.md").matchAll(/<!-- (\S+), run by a test -->\n```ts\n([\s\S]*?)\n```/g)];
 
-  it("shows each framework by an example, and pins", () => {
+  it("shows each framework by an example, pins, and how to leave", () => {
     expect(shown.map(([, path]) => path)).toEqual([
       "examples/express-payments.ts",
       "examples/fastify-orders.ts",
@@ -40,6 +93,7 @@ describe("README.md", () => {
       "examples/next-route-handler.ts",
       "examples/nestjs/payments.ts",
       "examples/pins/search.ts",
+      "examples/drain/payments.ts",
     ]);
   });
 
