@@ -85,9 +85,11 @@ export interface ArrivalSigns {
   readonly isEndless: boolean;
   /** Whether the instance has revisions beside its own, and so pins that lead to one. */
   readonly hasRevisions: boolean;
-  /** Names of the headers that carry keys, in lower case. */
-  readonly keyHeaders: readonly string[];
+  /** Names of the headers that carry keys, in lower case. @default ["idempotency-key"] */
+  readonly keyHeaders?: readonly string[] | undefined;
 }
+
+const KEY_HEADERS: readonly string[] = ["idempotency-key"];
 
 /** Tells what a request is. A pin outweighs everything but that a stream has no end: that one is to be taken up elsewhere. */
 export function arrivalKind(facts: ArrivalFacts, signs: ArrivalSigns): ArrivalKind {
@@ -97,7 +99,8 @@ export function arrivalKind(facts: ArrivalFacts, signs: ArrivalSigns): ArrivalKi
   if (isStream && signs.isEndless) return "endless-stream";
   if (signs.hasRevisions && carriedPins(facts, true).length > 0) return "pinned";
   if (isUpgrade) return "upgrade";
-  if (signs.keyHeaders.some((name) => facts.header(name).length > 0)) return "keyed";
+  const { keyHeaders = KEY_HEADERS } = signs;
+  if (keyHeaders.some((name) => facts.header(name).length > 0)) return "keyed";
   if (isStream) return "stream";
   return signs.hasRevisions ? "routable" : "new";
 }

@@ -34,6 +34,8 @@ export interface DrainPlan extends DrainTimes {
   /** Endless streams are told to come again one after the other over so long, so that they do not all come at once. */
   readonly spreadMs: number;
   readonly platform: PlatformName;
+  /** What the platform tells a process to leave by. */
+  readonly signal: "SIGTERM" | "SIGINT";
   /** What was shortened or could not be read, a sentence each, with what to set. */
   readonly warnings: readonly string[];
 }
@@ -77,7 +79,7 @@ type Wished = typeof DEFAULTS & { readonly [Name in keyof DrainWishes]: number }
  */
 export function planDrain(environment: Environment, wishes: DrainWishes = {}): DrainPlan {
   if (typeof environment !== "object" || environment === null) {
-    throw new TypeError(`environment must be an object of variables, such as process.env, got ${show(environment)}`);
+    throw new TypeError(`environment must be an object of variables, got ${show(environment)}`);
   }
   check("planDrain", RULES, wishes);
   const wished = completed(wishes);
@@ -88,7 +90,7 @@ export function planDrain(environment: Environment, wishes: DrainWishes = {}): D
   const { drainMs, ...times } = shares;
   const sentences = shortenings({ ...shares, marginMs }, wished).map((one) => sentenceOf(one, grace, wished, budgetMs));
   const warnings = [...grace.warnings, ...sentences];
-  return { ...times, platform: grace.platform?.name ?? "none", warnings };
+  return { ...times, platform: grace.platform?.name ?? "none", signal: grace.platform?.signal ?? "SIGTERM", warnings };
 }
 
 /** @throws {TypeError} where two wishes contradict each other; a default gives way. */
@@ -139,15 +141,15 @@ function share(budgetMs: number, wished: Wished): Shares {
   const leastDrainMs = Math.min(wished.drainMs, evenMs / 2);
   const farewellMs = Math.min(wished.farewellMs, evenMs - leastHoldMs - leastDrainMs);
   const holdMs = Math.min(wished.holdMs, Math.max(leastHoldMs, evenMs - wished.drainMs - farewellMs));
-  const drainMs = budgetMs - holdMs - farewellMs;
+  const quarterMs = Math.ceil((evenMs - holdMs - farewellMs) / 4);
   return {
     budgetMs,
     holdMs,
     quietMs: Math.min(wished.quietMs, holdMs),
-    drainMs,
+    drainMs: budgetMs - holdMs - farewellMs,
     farewellMs,
     lingerMs: Math.min(wished.lingerMs, Math.ceil(farewellMs / 2)),
-    spreadMs: Math.min(wished.spreadMs ?? SPREAD_MS, Math.ceil(drainMs / 4)),
+    spreadMs: Math.min(wished.spreadMs ?? SPREAD_MS, quarterMs),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Platform {
   readonly signs: readonly string[];
   /** From the signal to the kill, where nothing else was set. */
   readonly graceMs: number;
+  /** What it tells a process to leave by, where nothing else was set. @default "SIGTERM" */
+  readonly signal?: "SIGINT";
   /** The longest that can be set, where there is such a limit. */
   readonly longestGraceMs?: number;
   /** What sets it; without one it is the same for all. */
@@ -50,10 +52,11 @@ export const PLATFORMS: readonly Platform[] = [
     longestGraceMs: 30_000,
   },
   {
-    // Fly Docs, "Fly Launch configuration (fly.toml)": kill_timeout, 5 seconds unless set, at most 300; "The Machine Runtime Environment".
+    // Fly Docs, "Fly Launch configuration (fly.toml)": kill_timeout, 5 seconds unless set, at most 300, and kill_signal, SIGINT unless set; "The Machine Runtime Environment".
     name: "fly",
     title: "Fly",
     signs: ["FLY_APP_NAME"],
+    signal: "SIGINT",
     graceMs: 5_000,
     longestGraceMs: 300_000,
     setting: "kill_timeout",

@@ -13,9 +13,12 @@ import {
 } from "@onceover/core/drain";
 import type { DrainSettings } from "./drain-settings.js";
 import { sendReport } from "./endpoints.js";
-import { cutAll, type Exits, sweep, takeLeaveOfStreams, takeLeaveOfTunnels } from "./farewell.js";
+import { cutAll, type Exits, type Later, sweep, takeLeaveOfStreams, takeLeaveOfTunnels } from "./farewell.js";
 import type { HookCaller } from "./hooks.js";
+import type { Line } from "./line.js";
 import type { Lobby } from "./lobby.js";
+import { StillWatch } from "./still.js";
+import { visitOf } from "./visit.js";
 
 /** What a departure is made on. */
 export interface DepartureGround {
@@ -33,6 +36,11 @@ export interface DepartureGround {
 /** How long the hooks may take when all else is over. */
 const HOOKS_MS = 2000;
 
+/** A network may lose a client for a while, and TCP tries again after 1, 2 and 4 s: after that it has gone. */
+const STILL_MS = 10_000;
+/** How often it is looked at what leaves, and whether a session of HTTP/2 can be told. */
+const LOOK_MS = 250;
+
 /** One instance's way out. */
 export class Departure {
   readonly #ground: DepartureGround;
@@ -45,6 +53,10 @@ export class Departure {
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #isBusy = true;
+  readonly #farewells = new Set<NodeJS.Timeout>();
+  readonly #still = new StillWatch();
+  #lookedAtMs = 0;
+  #finished: DrainReport | undefined;
 
   constructor(ground: DepartureGround) {
     this.#ground = ground;
@@ -67,6 +79,7 @@ export class Departure {
   }
 
   wait(response: ServerResponse): void {
+    if (this.#finished !== undefined) return sendReport(response, this.#finished);
     this.#waiters.add(response);
     response.once("close", () => this.#waiters.delete(response));
   }
@@ -87,9 +100,9 @@ export class Departure {
       const nowMs = performance.now();
       const { lobby, settings, exits } = this.#ground;
       // Nobody is sent away by a door that is shut, as long as somebody comes.
-      const apart = this.#waiters.size - (exits.isListening ? 1 : 0);
+      const apart = this.#waitingLines().size - (exits.isListening ? 1 : 0);
       const step = nextStep(phase, settings.plan, lobby.load(this.#isBusy, apart), nowMs);
-      if (step.step === "wait") return this.#lookIn(Math.min(step.waitMs, this.#sweep(phase, nowMs)));
+      if (step.step === "wait") return this.#lookIn(Math.min(step.waitMs, this.#tidy(phase, nowMs)));
       this.#leave(phase, step, nowMs);
     }
   }
@@ -100,10 +113,22 @@ export class Departure {
     this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(waitMs)));
   }
 
-  #sweep({ state }: DrainPhase, nowMs: number): number {
-    if (state !== "farewell") return Number.POSITIVE_INFINITY;
+  /** The connections of those who wait for the report. */
+  #waitingLines(): ReadonlySet<Line> {
+    return new Set([...this.#waiters].flatMap((response) => visitOf(response)?.line ?? []));
+  }
+
+  /** Looks after those who are there. Returns when to do so again, in milliseconds. */
+  #tidy({ state }: DrainPhase, nowMs: number): number {
     const { lobby, settings, exits } = this.#ground;
-    return sweep(lobby, exits, settings.plan.lingerMs, nowMs);
+    if (state === "farewell") return sweep(lobby, exits, settings.plan.lingerMs, nowMs);
+    if (state !== "drain") return Number.POSITIVE_INFINITY;
+    if (nowMs - this.#lookedAtMs >= LOOK_MS) {
+      this.#lookedAtMs = nowMs;
+      lobby.tellSessions(nowMs);
+      this.#still.look(lobby.visits, stillMs(settings.plan), nowMs);
+    }
+    return LOOK_MS;
   }
 
   #leave({ state, sinceMs }: DrainPhase, { phase, endedBy }: Extract<DrainStep, { step: "go" }>, nowMs: number): void {
@@ -125,10 +150,10 @@ export class Departure {
       case "drain":
         shut();
         this.#awaitRuns();
-        takeLeaveOfStreams(lobby, settings);
+        takeLeaveOfStreams(lobby, settings, this.#later);
         return hooks.call("onDrain");
       case "farewell":
-        takeLeaveOfTunnels(lobby, settings);
+        takeLeaveOfTunnels(lobby, settings, this.#later);
         return hooks.call("onFarewell");
       case "closed":
         return void this.#close(phase);
@@ -137,6 +162,14 @@ export class Departure {
       // no default
     }
   }
+
+  readonly #later: Later = (ms, deed) => {
+    const timer = setTimeout(() => {
+      this.#farewells.delete(timer);
+      deed();
+    }, ms);
+    this.#farewells.add(timer);
+  };
 
   #tell(state: "draining" | "closed"): void {
     const { hooks, settings } = this.#ground;
@@ -158,7 +191,8 @@ export class Departure {
     const { once, lobby, hooks, settings, exits } = this.#ground;
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
-    cutAll(lobby, this.#waiters);
+    for (const timer of this.#farewells) clearTimeout(timer);
+    cutAll(lobby, this.#waitingLines());
     lobby.ledger.interrupted(once.interrupt());
     exits.stopListening();
     this.#tell("closed");
@@ -176,6 +210,7 @@ export class Departure {
 
   #finish(report: DrainReport): void {
     const { ended, exits, settings } = this.#ground;
+    this.#finished = report;
     for (const response of this.#waiters) sendReport(response, report);
     exits.close();
     ended();
@@ -185,4 +220,9 @@ export class Departure {
     // After those who wait for the report, and its answers.
     if (settings.exit) setTimeout(() => process.exit(), 20);
   }
+}
+
+/** At most half of what the drain has: what is still for longer than that would never be noticed. */
+function stillMs({ budgetMs, holdMs, farewellMs }: DrainSettings["plan"]): number {
+  return Math.min(STILL_MS, (budgetMs - holdMs - farewellMs) / 2);
 }

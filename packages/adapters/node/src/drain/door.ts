@@ -155,7 +155,5 @@ function upgrade(
 
 function speaksHttp2(lobby: Lobby, session: ServerHttp2Session): void {
   const line = lineOn(session.socket);
-  if (line === undefined) return;
-  line.session = session;
-  if (lobby.isLeaving) lobby.sayGoaway(session);
+  if (line !== undefined) lobby.speaksHttp2(line, session);
 }

@@ -53,9 +53,9 @@ export interface DrainOptions extends DrainHooks {
   readonly isEndless?: ((request: NodeRequest) => boolean) | undefined;
   /** After how long a client that is sent away comes again, in milliseconds; up to twice that is said, so that not all come at once. @default 1000 */
   readonly retryMs?: number | undefined;
-  /** The headers that carry keys, where mounts have others than the standard one. @default ["Idempotency-Key"] */
+  /** The headers that carry keys, where mounts have others than the standard one. @default the standard one alone */
   readonly keyHeaders?: readonly string[] | undefined;
-  /** The signals that start the drain; a second one changes nothing. @default ["SIGTERM"] */
+  /** The signals that start the drain; a second one changes nothing. @default the one that the platform sends: SIGTERM, on Fly SIGINT */
   readonly signals?: readonly NodeJS.Signals[] | undefined;
   /** Ends the process when all is over: for one that something else keeps alive. @default false */
   readonly exit?: boolean | undefined;

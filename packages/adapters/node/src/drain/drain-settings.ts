@@ -7,8 +7,8 @@ export interface DrainSettings {
   readonly plan: DrainPlan;
   isEndless(request: NodeRequest): boolean;
   readonly retryMs: number;
-  /** In lower case. */
-  readonly keyHeaders: readonly string[];
+  /** In lower case; `undefined` is the standard one. */
+  readonly keyHeaders: readonly string[] | undefined;
   readonly signals: readonly NodeJS.Signals[];
   readonly exit: boolean;
   readonly endpoints: Required<Omit<DrainEndpoints, "token">> & Pick<DrainEndpoints, "token">;
@@ -39,7 +39,8 @@ export function drainSettings(options: DrainOptions): DrainSettings {
   for (const name of [...HOOKS, "isEndless" as const]) {
     rule(name, options[name], (value) => typeof value === "function", "must be a function");
   }
-  const { signals = ["SIGTERM"], keyHeaders = ["Idempotency-Key"], exit = false, retryMs = 1000 } = options;
+  const plan = planDrain(process.env, options.plan);
+  const { signals = [plan.signal], keyHeaders, exit = false, retryMs = 1000 } = options;
   rule("signals", signals, areTexts, "must be a list of names of signals");
   rule("keyHeaders", keyHeaders, areTexts, "must be a list of header names");
   rule("exit", exit, (value) => typeof value === "boolean", "must be true or false");
@@ -47,10 +48,10 @@ export function drainSettings(options: DrainOptions): DrainSettings {
   const { announced } = options;
   rule("announced", announced, isAnnouncing, "must be what once.pins.announce() gave");
   return {
-    plan: planDrain(process.env, options.plan),
+    plan,
     isEndless: options.isEndless ?? (() => false),
     retryMs,
-    keyHeaders: keyHeaders.map((name) => name.toLowerCase()),
+    keyHeaders: keyHeaders?.map((name) => name.toLowerCase()),
     signals,
     exit,
     endpoints: endpointsOf(options.endpoints ?? {}),

@@ -1,10 +1,10 @@
 /** Taking leave: of streams without an end, of WebSockets, of idle connections, and at the deadline of everybody. */
 
-import type { ServerResponse } from "node:http";
 import type { DrainPlan } from "@onceover/core/drain";
 import type { DrainSettings } from "./drain-settings.js";
 import type { Line } from "./line.js";
 import type { Lobby } from "./lobby.js";
+import { endGently } from "./sessions.js";
 
 /** The doors of a server. */
 export interface Exits {
@@ -23,12 +23,16 @@ function spread(count: number, longestMs: number): number {
   return Math.random() * Math.min(longestMs, (count * 1000) / PER_SECOND);
 }
 
+/** Does something later, unless all is over by then. */
+export type Later = (ms: number, deed: () => void) => void;
+
 /** Hands streams without an end off, one after the other. */
-export function takeLeaveOfStreams(lobby: Lobby, { plan, retryMs }: DrainSettings): void {
+export function takeLeaveOfStreams(lobby: Lobby, { plan, retryMs }: DrainSettings, later: Later): void {
   const endless = [...lobby.visits].filter((visit) => visit.count === "in" && lobby.isEndless(visit.request));
   for (const visit of endless) {
-    // The drain waits for each of them, and each of these timers.
-    setTimeout(() => visit.handOff(jittered(retryMs)), spread(endless.length, plan.spreadMs));
+    later(spread(endless.length, plan.spreadMs), () => {
+      if (lobby.visits.has(visit)) visit.handOff(jittered(retryMs));
+    });
   }
 }
 
@@ -37,13 +41,20 @@ export function jittered(retryMs: number): number {
   return Math.round(retryMs * (1 + Math.random()));
 }
 
-/** Says goodbye to WebSockets, and to streams that have not come to the end of what they had begun. */
-export function takeLeaveOfTunnels(lobby: Lobby, { plan }: DrainSettings): void {
-  for (const visit of lobby.visits) if (visit.count === "in" && visit.isEndless) visit.takeLeave();
+/** Says goodbye to WebSockets, to streams that have not come to the end of what they had begun, and to sessions of HTTP/2. */
+export function takeLeaveOfTunnels(lobby: Lobby, { plan }: DrainSettings, later: Later): void {
+  for (const visit of lobby.visits) {
+    // Whoever has had no head yet would get an empty answer.
+    if (visit.count === "in" && visit.isEndless && visit.response.headersSent) visit.takeLeave();
+  }
   const tunnels = [...lobby.lines].flatMap(({ tunnel }) => tunnel ?? []);
   const longestMs = tunnelSpreadMs(plan);
-  for (const tunnel of tunnels) setTimeout(() => tunnel.leave(), spread(tunnels.length, longestMs));
-  for (const { session } of lobby.lines) session?.close();
+  for (const tunnel of tunnels) later(spread(tunnels.length, longestMs), () => tunnel.leave());
+  for (const line of lobby.lines) {
+    // A client that was told before and has not answered since is not asked again.
+    if (line.isTold && line.session !== undefined) endGently(line.session);
+    else line.tell();
+  }
 }
 
 /** Half of the farewell is left for the answers. */
@@ -68,25 +79,22 @@ export function sweep(lobby: Lobby, exits: Exits, lingerMs: number, nowMs: numbe
     if (!line.isIdle) continue;
     if (inMs > 0) nextInMs = Math.min(nextInMs, inMs);
     else due.push(line);
+    if (due.length === MOST_AT_ONCE) break;
   }
   // What has arrived by now is read before that.
   if (due.length > 0) setImmediate(() => endIdle(due));
-  return nextInMs;
+  return due.length === MOST_AT_ONCE ? 0 : nextInMs;
 }
+
+/** In one turn of the event loop: more would keep others waiting. */
+const MOST_AT_ONCE = 200;
 
 function endIdle(lines: readonly Line[]): void {
   for (const line of lines) if (line.isIdle) line.end();
 }
 
 /** At the deadline: what is left is cut, and booked. */
-export function cutAll(lobby: Lobby, waiters: ReadonlySet<ServerResponse>): void {
+export function cutAll(lobby: Lobby, kept: ReadonlySet<Line>): void {
   for (const visit of lobby.visits) lobby.settle(visit, visit.stream?.outcome === "handed-off" ? "finished" : "cut");
-  const kept = new Set([...lobby.visits].filter(({ response }) => waiters.has(response)).map(({ line }) => line));
-  for (const line of lobby.lines) {
-    if (kept.has(line)) continue;
-    if (line.isReading) lobby.ledger.connections.unfinished += 1;
-    line.tunnel?.cut();
-    line.session?.destroy();
-    line.socket.destroy();
-  }
+  for (const line of lobby.lines) if (!kept.has(line)) lobby.cut(line);
 }

@@ -18,7 +18,7 @@ export interface Leaver {
   readonly revision: string;
 }
 
-const NEVER_ENTERED: PhaseReport = { ms: 0, endedBy: "done" };
+const NEVER_ENTERED: PhaseReport = { ms: 0, endedBy: "cap" };
 
 /** Counts that only grow. */
 export class Ledger {

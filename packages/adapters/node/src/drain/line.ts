@@ -2,6 +2,7 @@
 
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import { sayGoaway } from "./sessions.js";
 import type { Tunnel } from "./tunnel-watch.js";
 import type { Visit } from "./visit.js";
 
@@ -20,8 +21,15 @@ export class Line {
   idleSinceMs = 0;
   /** Set where it speaks HTTP/2. */
   session: ServerHttp2Session | undefined;
+  /** Whether its session was opened while the instance leaves, and nothing has come on it yet. */
+  isFresh = false;
+  /** Whether its session was asked to begin no more. */
+  isTold = false;
+  /** Since when requests come on it that are too late. */
+  pressedSinceMs: number | undefined;
   /** Set once it speaks another protocol. */
   tunnel: Tunnel | undefined;
+  #isEnded = false;
   /** What had been read of it when it became idle: more than that is the beginning of a request. */
   #readBytes: number;
 
@@ -35,6 +43,7 @@ export class Line {
   enter(visit: Visit): void {
     this.open += 1;
     this.last = visit;
+    this.isFresh = false;
   }
 
   /** A request on it is over. */
@@ -50,14 +59,23 @@ export class Line {
     return this.socket.bytesRead > this.#readBytes;
   }
 
+  /** Whether nothing is on it, and it was not ended either. */
   get isIdle(): boolean {
-    return this.open === 0 && this.tunnel === undefined && !this.isReading;
+    return !this.#isEnded && this.open === 0 && this.tunnel === undefined && !this.isReading;
   }
 
-  /** Closes it once what was sent has left. */
+  /** Closes it once what was sent has left; a session of HTTP/2 does so by itself. */
   end(): void {
-    if (this.session !== undefined) this.session.close();
-    this.socket.destroySoon();
+    this.#isEnded = true;
+    if (this.session === undefined) this.socket.destroySoon();
+    else this.tell();
+  }
+
+  /** Asks for no more on its session, once. */
+  tell(): void {
+    if (this.session === undefined || this.isTold) return;
+    this.isTold = true;
+    sayGoaway(this.session);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Who is there: the connections of a server, and the requests on them. */
 
 import type { ServerResponse } from "node:http";
-import { constants, type ServerHttp2Session } from "node:http2";
+import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { DrainLoad, DrainState, StreamReport } from "@onceover/core/drain";
 import { isHttp2, type NodeRequest } from "../node-request.js";
@@ -13,7 +13,8 @@ import { revisionOf } from "./stream-watch.js";
 import type { Tunnel } from "./tunnel-watch.js";
 import { Visit, type VisitHost } from "./visit.js";
 
-const LAST_STREAM_ID = 2 ** 31 - 1;
+/** How long what comes on a session is refused one by one, while answers are on their way on it. In milliseconds. */
+const PRESSED_MS = 1000;
 
 /** What a lobby tells. */
 export interface LobbyEvents {
@@ -32,6 +33,7 @@ export class Lobby implements VisitHost {
   readonly revision: string;
   readonly isEndless: (request: NodeRequest) => boolean;
   readonly #events: LobbyEvents;
+  readonly #booked = new WeakSet<Tunnel>();
   state: DrainState = "serving";
   /** When the last request came while the instance leaves, and the last connection, on the monotonic clock. */
   lastArrivalMs = 0;
@@ -39,7 +41,7 @@ export class Lobby implements VisitHost {
 
   constructor(revision: string, settings: DrainSettings, events: LobbyEvents) {
     this.revision = revision;
-    this.isEndless = (request) => settings.isEndless(request) === true;
+    this.isEndless = (request) => isEndlessBy(settings, request);
     this.#events = events;
   }
 
@@ -72,9 +74,21 @@ export class Lobby implements VisitHost {
     this.#newLine(socket, knocking);
   }
 
-  /** Asks a client of HTTP/2 to begin no more here. None is refused yet: the id is higher than that of any stream (RFC 9113, section 6.8). */
-  sayGoaway(session: ServerHttp2Session): void {
-    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
+  /** A connection speaks HTTP/2. */
+  speaksHttp2(line: Line, session: ServerHttp2Session): void {
+    line.session = session;
+    line.isFresh = this.isLeaving;
+  }
+
+  /**
+   * Asks for no more on the sessions of HTTP/2 that nothing is on, and on those that requests come on all the same. On the others
+   * what comes is refused one by one for a while: there are clients that let go of every answer at a GOAWAY.
+   */
+  tellSessions(nowMs: number): void {
+    for (const line of this.lines) {
+      const { session, isFresh, open, pressedSinceMs = nowMs } = line;
+      if (session !== undefined && !isFresh && (open === 0 || nowMs - pressedSinceMs >= PRESSED_MS)) line.tell();
+    }
   }
 
   #newLine(socket: Socket, before?: Line): Line {
@@ -105,12 +119,12 @@ export class Lobby implements VisitHost {
       visit.streaming();
     }
     connections.atStart = this.lines.size;
-    for (const { session } of this.lines) if (session !== undefined) this.sayGoaway(session);
   }
 
   /** A request has come. */
   enter(request: NodeRequest, response: ServerResponse): Visit {
     const visit = new Visit(this, lineOf(this, request), request, response);
+    if (this.state === "drain") visit.line.pressedSinceMs ??= performance.now();
     this.visits.add(visit);
     return visit;
   }
@@ -121,7 +135,7 @@ export class Lobby implements VisitHost {
     visit.line.idleSinceMs = performance.now();
     this.settle(visit, visit.isWhole ? "finished" : "gone");
     // Whoever was told to come again comes by another connection: this one leads here.
-    if (visit.stream?.outcome === "handed-off" && !isHttp2(visit.request)) visit.line.end();
+    if (visit.stream?.outcome === "handed-off" && !isHttp2(visit.request) && visit.line.open === 0) visit.line.end();
     this.#events.changed();
   }
 
@@ -129,11 +143,25 @@ export class Lobby implements VisitHost {
   upgraded(line: Line, tunnel: Tunnel): void {
     line.tunnel = tunnel;
     line.socket.once("close", () => {
-      if (!this.isLeaving) return;
-      const stream = tunnel.report(this.revision);
-      this.ledger.streams.push(stream);
-      this.#events.streamEnded(stream);
+      if (this.isLeaving) this.#bookTunnel(tunnel);
     });
+  }
+
+  /** Ends a connection at the deadline, and books what was on it: it is told of as closed when the report has been made. */
+  cut(line: Line): void {
+    if (line.isReading) this.ledger.connections.unfinished += 1;
+    line.tunnel?.cut();
+    if (line.tunnel !== undefined) this.#bookTunnel(line.tunnel);
+    line.session?.destroy();
+    line.socket.destroy();
+  }
+
+  #bookTunnel(tunnel: Tunnel): void {
+    const stream = this.#booked.has(tunnel) ? undefined : tunnel.report(this.revision);
+    this.#booked.add(tunnel);
+    if (stream === undefined) return;
+    this.ledger.streams.push(stream);
+    this.#events.streamEnded(stream);
   }
 
   /** Books how a visit ended; once. */
@@ -170,6 +198,16 @@ export class Lobby implements VisitHost {
 }
 
 const STREAM_ENDINGS = { finished: "finished", gone: "client-gone", cut: "cut" } as const;
+
+/** A rule that fails must not fail the request it is asked about. */
+function isEndlessBy(settings: DrainSettings, request: NodeRequest): boolean {
+  try {
+    return settings.isEndless(request) === true;
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : `isEndless threw ${String(error)}`);
+    return false;
+  }
+}
 
 function nameOf({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`;

@@ -1,12 +1,20 @@
 /**
- * A connection that speaks WebSocket, whatever library speaks it: what the server sends is read along, so that a close frame can
- * be put between two frames of its own.
+ * A connection that speaks another protocol, whatever library speaks it. What the server sends is read along: in a WebSocket a
+ * close frame can be put between two frames of its own, and all others can be ended in order.
  */
 
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { closeFrame, createSentFrameTracker, type StreamOutcome, type StreamReport } from "@onceover/core/drain";
+import {
+  closeFrame,
+  createReceivedFrameTracker,
+  type FrameTracker,
+  type StreamOutcome,
+  type StreamReport,
+} from "@onceover/core/drain";
 import { isChunk, optionsOf } from "../node-calls.js";
+import { outflowOf } from "./outflow.js";
+import { createSentHead } from "./sent-head.js";
 
 /** Service Restart: the client is to come again (RFC 6455, section 11.7; IANA's registry of close codes). */
 const SERVICE_RESTART = 1012;
@@ -17,93 +25,110 @@ export interface Tunnel {
   leave(): void;
   /** Closes it, whatever is on it. */
   cut(): void;
-  report(revision: string): StreamReport;
+  /** What became of it; nothing where the application has refused the other protocol. */
+  report(revision: string): StreamReport | undefined;
 }
 
 /** Watches a connection from before the application has it. */
 export function watchTunnel(request: IncomingMessage, socket: Duplex): Tunnel {
-  return /^websocket$/i.test(request.headers.upgrade ?? "") ? new WebSocketTunnel(socket) : new PlainTunnel(socket);
+  const isWebSocket = /^websocket$/i.test(request.headers.upgrade ?? "");
+  return new WatchedTunnel(socket, isWebSocket ? createReceivedFrameTracker() : undefined);
 }
 
-/** Another protocol: nobody here knows how to say goodbye in it. */
-class PlainTunnel implements Tunnel {
-  readonly #startedAtMs = performance.now();
-  readonly #socket: Duplex;
-  #isCut = false;
-
-  constructor(socket: Duplex) {
-    this.#socket = socket;
-  }
-
-  leave(): void {
-    this.#isCut ||= !this.#socket.writableEnded;
-    this.#socket.end();
-  }
-
-  cut(): void {
-    this.#isCut = true;
-    this.#socket.destroy();
-  }
-
-  report(revision: string): StreamReport {
-    const outcome = this.#isCut ? "cut" : "finished";
-    const durationMs = Math.round(performance.now() - this.#startedAtMs);
-    return { ...UNTOLD, class: "other", revision: { start: revision, end: revision }, bytes: 0, outcome, durationMs };
-  }
-}
-
-const UNTOLD = { kind: "endless", events: null, lastId: null } as const;
-
-class WebSocketTunnel implements Tunnel {
+class WatchedTunnel implements Tunnel {
   readonly #startedAtMs = performance.now();
   readonly #socket: Duplex;
   readonly #write: Duplex["write"];
-  readonly #sent = createSentFrameTracker();
+  readonly #end: Duplex["end"];
+  readonly #head = createSentHead();
+  /** Of a WebSocket: in another protocol nobody here knows how to say goodbye. */
+  readonly #frames: FrameTracker | undefined;
   #bytes = 0;
   #isLeaving = false;
   #hasLeft = false;
-  #isCut = false;
+  /** What had left when the goodbye had been said. */
+  #markThen: string | undefined;
+  #ending: "cut" | "client-gone" | undefined;
 
-  constructor(socket: Duplex) {
+  constructor(socket: Duplex, frames: FrameTracker | undefined) {
     this.#socket = socket;
+    this.#frames = frames;
     this.#write = socket.write;
-    // A member of its own: libraries call it on the very socket they were given.
+    this.#end = socket.end;
+    // Members of its own: libraries call them on the very socket they were given, and so does `pipe`.
     socket.write = (...given: unknown[]) => this.#wrote(given);
+    socket.end = (...given: unknown[]) => this.#ended(given);
   }
 
-  #wrote(given: unknown[]): boolean {
+  #wrote(given: readonly unknown[]): boolean {
     const [chunk, ...rest] = given;
     if (this.#hasLeft) return dropWrite(rest);
-    if (isChunk(chunk)) {
-      const bytes = typeof chunk === "string" ? Buffer.from(chunk, optionsOf(rest).encoding) : chunk;
-      this.#bytes += bytes.length;
-      this.#sent.write(bytes);
-    }
+    if (isChunk(chunk)) this.#sent(typeof chunk === "string" ? Buffer.from(chunk, optionsOf(rest).encoding) : chunk);
     const isTaken: boolean = Reflect.apply(this.#write, this.#socket, given);
     if (this.#isLeaving) this.leave();
     return isTaken;
   }
 
+  /** Node's own would send a last piece past `write`. */
+  #ended(given: readonly unknown[]): Duplex {
+    if (!isChunk(given[0])) return Reflect.apply(this.#end, this.#socket, given);
+    const { encoding, callback } = optionsOf(given.slice(1));
+    this.#wrote([given[0], ...(encoding === undefined ? [] : [encoding])]);
+    return Reflect.apply(this.#end, this.#socket, callback === undefined ? [] : [callback]);
+  }
+
+  #sent(bytes: Uint8Array): void {
+    const behind = this.#head.take(bytes);
+    this.#bytes += behind.length;
+    this.#frames?.write(behind);
+  }
+
   leave(): void {
     this.#isLeaving = true;
-    if (this.#hasLeft || this.#sent.hasClosed || !this.#sent.isAtBoundary) return;
+    if (this.#hasLeft || !this.#mayLeave()) return;
     this.#hasLeft = true;
-    Reflect.apply(this.#write, this.#socket, [closeFrame(SERVICE_RESTART)]);
+    if (this.#frames === undefined) Reflect.apply(this.#end, this.#socket, []);
+    else Reflect.apply(this.#write, this.#socket, [closeFrame(SERVICE_RESTART)]);
+    this.#markThen = outflowOf(this.#socket)?.mark;
+  }
+
+  /** Not before it was agreed upon, not within a frame, and not where the application has said goodbye itself. */
+  #mayLeave(): boolean {
+    if (this.#socket.writableEnded || this.#socket.destroyed || !this.#isAgreed()) return false;
+    return this.#frames === undefined || (this.#frames.isAtBoundary && !this.#frames.hasClosed);
+  }
+
+  /** 101, or any success in the case of CONNECT. */
+  #isAgreed(): boolean {
+    const { status = 0 } = this.#head;
+    return this.#frames === undefined ? status === 101 || (status >= 200 && status < 300) : status === 101;
   }
 
   cut(): void {
-    // Whoever was told goodbye and does not answer has lost nothing.
-    this.#isCut = !this.#hasLeft && !this.#sent.hasClosed;
+    if (this.#socket.destroyed) return;
+    this.#ending = this.#endingNow();
     this.#socket.destroy();
   }
 
-  report(revision: string): StreamReport {
+  /** Whoever was told goodbye in a WebSocket and does not answer has lost nothing. */
+  #endingNow(): "cut" | "client-gone" | undefined {
+    const hasEnded = this.#frames === undefined ? this.#socket.writableEnded && !this.#hasLeft : this.#frames.hasClosed;
+    if (!this.#hasLeft && !hasEnded) return "cut";
+    const outflow = outflowOf(this.#socket);
+    if (outflow === undefined || outflow.waiting === 0) return this.#frames === undefined ? "cut" : undefined;
+    // It has not got to the client; one that has read nothing since is not there any more.
+    return outflow.mark === this.#markThen ? "client-gone" : "cut";
+  }
+
+  report(revision: string): StreamReport | undefined {
+    const isPending = this.#head.status === undefined && this.#ending === "cut";
+    if (!this.#isAgreed() && !isPending) return undefined;
     return {
-      class: "websocket",
+      class: this.#frames === undefined ? "other" : "websocket",
       kind: "endless",
       revision: { start: revision, end: revision },
       bytes: this.#bytes,
-      events: this.#sent.events,
+      events: this.#frames?.events ?? null,
       lastId: null,
       outcome: this.#outcome(),
       durationMs: Math.round(performance.now() - this.#startedAtMs),
@@ -111,15 +136,16 @@ class WebSocketTunnel implements Tunnel {
   }
 
   #outcome(): StreamOutcome {
-    if (this.#isCut) return "cut";
+    if (this.#ending !== undefined) return this.#ending;
     if (this.#hasLeft) return "handed-off";
     // Whoever closes a WebSocket in order is answered in kind.
-    return this.#sent.hasClosed ? "finished" : "client-gone";
+    const isInOrder = this.#frames === undefined ? this.#socket.writableFinished : this.#frames.hasClosed;
+    return isInOrder ? "finished" : "client-gone";
   }
 }
 
 /** After a close frame nothing may be sent (RFC 6455, section 5.5.1); the application hears of the client's own. */
-function dropWrite(rest: readonly unknown[]): boolean {
+function dropWrite(rest: readonly unknown[]): true {
   const { callback } = optionsOf(rest);
   if (callback !== undefined) process.nextTick(callback);
   return true;
