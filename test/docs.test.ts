@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { PROBLEMS } from "@onceover/core";
-import { ADMISSIONS, type ArrivalKind, planDrain } from "@onceover/core/drain";
+import { ADMISSIONS, type ArrivalKind, DRAIN_PROBLEMS, planDrain } from "@onceover/core/drain";
 import { pins } from "@onceover/core/pins";
 import { createPinKeys, memoryRegistry, PIN_PROBLEMS, revisions } from "@onceover/core/revisions";
 import { describe, expect, it } from "vitest";
@@ -11,11 +11,12 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const errors = read("docs/errors.md");
 
 describe("docs/errors.md", () => {
-  const [ofKeys = "", ofPins = ""] = errors.split("\n## Refusals of pins\n");
+  const [ofKeys = "", ofPins = "", ofDrain = ""] = errors.split(/\n## Refusals of (?:pins|an instance that leaves)\n/);
 
   it.each([
     ["each code", PROBLEMS, ofKeys],
     ["each code of pins", PIN_PROBLEMS, ofPins],
+    ["each code of a drain", DRAIN_PROBLEMS, ofDrain],
   ] as const)(
     "lists %s of the closed list with its status and what was executed, in order, and no other",
     (_, list, part) => {

@@ -11,7 +11,17 @@ import type { ProblemDetail } from "./problem.js";
 import { afterEvent } from "./resume.js";
 import { SHARED_SCOPE, scopeParts, storeKey } from "./scope.js";
 import { ask, type Shell } from "./shell.js";
-import { type Arrival, inFlight, join, type MountContext, refuse, replay, type Verdict } from "./verdict.js";
+import type { Found, StoreKey } from "./store.js";
+import {
+  type Arrival,
+  answerFrom,
+  inFlight,
+  join,
+  type MountContext,
+  refuse,
+  replay,
+  type Verdict,
+} from "./verdict.js";
 
 const PASS: Verdict = { action: "pass" };
 
@@ -38,28 +48,25 @@ function missing(keyHeader: string): ProblemDetail {
   return { detail: `Send ${keyHeader}: one value for one intended effect, the same in each retry.` };
 }
 
-/**
- * Finds out whose key it is and what it stands for; nothing is asked of the store before that is clear. What is known at
- * once costs no turn of the event loop.
- */
+/** Finds out whose key it is; nothing is asked of the store before that is clear. What is known at once costs no turn of the event loop. */
 function identify<Request>(
   mount: MountContext<Request>,
   facts: RequestFacts<Request>,
   idempotencyKey: string,
 ): MaybePromise<Verdict> {
-  const { shell, settings } = mount;
+  const { shell, settings, otherwise } = mount;
   const { sha256 } = shell.platform;
   try {
     return after(scopeOf(settings, facts.request), (scope) => {
       if (scope === undefined) return refuse(shell, "scope-missing");
-      return after(fingerprintOf(facts, settings.fingerprint, settings.maxBodyBytes, sha256), (made) => {
-        if (made.outcome === "refused") return refuse(shell, made.code, { detail: made.detail });
-        return after(storeKey(sha256, shell.service, scope, idempotencyKey), (key) => {
-          const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
-          const lastEventId = settings.resumeEvents ? (facts.header("last-event-id")[0] ?? "") : "";
-          const { fingerprint } = made;
-          return arrive(mount, { facts, idempotencyKey, key, scope, fingerprint, deadlineMs, lastEventId });
-        });
+      return after(storeKey(sha256, shell.service, scope, idempotencyKey), (key) => {
+        const keyed = { facts, idempotencyKey, key, scope };
+        const atHand = () => shell.cache.get(key, shell.platform.monotonicMs()) ?? shell.flights.get(key);
+        if (otherwise === undefined || atHand() !== undefined) {
+          return compare(mount, keyed);
+        }
+        // Whoever is to run elsewhere takes its body along: it is read only where there is something to compare it with.
+        return look(shell, key, otherwise, (found) => compare(mount, keyed, found));
       });
     });
   } catch (error) {
@@ -75,10 +82,23 @@ function scopeOf<Request>(
   return scope === SHARED_SCOPE ? [] : after(scope(request), scopeParts);
 }
 
-function arrive<Request>(mount: MountContext<Request>, arrival: Arrival<Request>): MaybePromise<Verdict> {
-  const verdict = contend(mount, arrival);
-  const { lastEventId } = arrival;
-  return lastEventId === "" ? verdict : after(verdict, (found) => resume(lastEventId, found));
+/** Finds out what a request stands for, and compares it with what is `found` of its key, or is still to be. */
+function compare<Request>(
+  mount: MountContext<Request>,
+  { facts, idempotencyKey, key, scope }: Pick<Arrival<Request>, "facts" | "idempotencyKey" | "key" | "scope">,
+  found?: KnownRecord,
+): MaybePromise<Verdict> {
+  const { shell, settings } = mount;
+  return after(fingerprintOf(facts, settings.fingerprint, settings.maxBodyBytes, shell.platform.sha256), (made) => {
+    if (made.outcome === "refused") return refuse(shell, made.code, { detail: made.detail });
+    const deadlineMs = shell.platform.monotonicMs() + LONGEST_WAIT_MS;
+    const lastEventId = settings.resumeEvents ? (facts.header("last-event-id")[0] ?? "") : "";
+    const { fingerprint } = made;
+    const arrival = { facts, idempotencyKey, key, scope, fingerprint, deadlineMs, lastEventId };
+    const verdict =
+      found === undefined ? contend(mount, arrival) : answerFrom(shell, arrival, decide(found, fingerprint));
+    return lastEventId === "" ? verdict : after(verdict, (contended) => resume(lastEventId, contended));
+  });
 }
 
 /** Leaves out of an answer what the client has seen of it. */
@@ -95,19 +115,23 @@ function contend<Request>(mount: MountContext<Request>, arrival: Arrival<Request
   if (cached !== undefined) return replay(mount.shell, arrival, cached.record, "cache", cached.replay);
   const flight = flights.get(arrival.key);
   if (flight !== undefined) return followInTurn(mount, arrival, flight);
-  return mount.otherwise === undefined ? lead(mount, arrival) : look(mount.shell, arrival, mount.otherwise);
+  const { shell, otherwise } = mount;
+  if (otherwise === undefined) return lead(mount, arrival);
+  return look(shell, arrival.key, otherwise, (found) => answerFrom(shell, arrival, decide(found, arrival.fingerprint)));
 }
 
-/** Answers from what the store has, and begins nothing. */
-async function look<Request>(shell: Shell, arrival: Arrival<Request>, otherwise: Verdict): Promise<Verdict> {
-  const { key, fingerprint } = arrival;
+type KnownRecord = Exclude<Found, { outcome: "none" }>;
+
+/** Goes on with what the store has of a key; where that is nothing, nothing begins. */
+async function look(
+  shell: Shell,
+  key: StoreKey,
+  otherwise: Verdict,
+  go: (found: KnownRecord) => MaybePromise<Verdict>,
+): Promise<Verdict> {
   const asked = await ask(shell, "read", key, (store) => store.read(key));
   if (asked.outcome === "failed") return refuse(shell, "store-unavailable", { retryAfterSeconds: 1 }, key);
-  if (asked.value.outcome === "none") return otherwise;
-  const decision = decide(asked.value, fingerprint);
-  if (decision.action === "replay") return replay(shell, arrival, decision.record, "store");
-  if (decision.action === "wait") return inFlight(shell, key, decision.leaseLeftMs);
-  return refuse(shell, decision.action === "refuse" ? decision.code : "outcome-unknown", {}, key);
+  return asked.value.outcome === "none" ? otherwise : go(asked.value);
 }
 
 /** Follows, unless too many do already. */

@@ -6,6 +6,17 @@ export type Rule = readonly [holds: (value: unknown) => boolean, words: string];
 /** The rules of several options, by name. */
 export type Rules = Readonly<Record<string, Rule>>;
 
+/** Whether a value can be called. */
+export const isFunction = (value: unknown): boolean => typeof value === "function";
+
+/** The rule of an option that is called. */
+export const FUNCTION: Rule = [isFunction, "must be a function"];
+
+/** The rule of an option that counts something. */
+export function positive(unit: string): Rule {
+  return [(value) => Number.isSafeInteger(value) && Number(value) > 0, `must be a positive whole number of ${unit}`];
+}
+
 /**
  * Looks at each option once; `undefined` counts as not given.
  * @throws {TypeError} that names the option, its rule and the value.

@@ -34,7 +34,7 @@ export {
 export { type DrainPlan, type DrainWishes, planDrain } from "./drain/plan-drain.js";
 export type { Environment, PlatformName } from "./drain/platforms.js";
 export { createRecordTracker } from "./drain/records.js";
-export { refuseArrival } from "./drain/refuse-arrival.js";
+export { refuseArrival, refuseArrivals } from "./drain/refuse-arrival.js";
 export {
   type DrainReport,
   exitCodeOf,

@@ -12,9 +12,9 @@ export interface Gate {
 }
 
 type Examined =
-  | { readonly state: "fit"; readonly verified: Verified }
-  | { readonly state: "unfit"; readonly verified: Verified }
-  | { readonly state: "unreached"; readonly error: unknown };
+  | { readonly refusal: undefined; readonly verified: Verified }
+  | { readonly refusal: "store-unfit"; readonly verified: Verified }
+  | { readonly refusal: "store-unavailable"; readonly error: unknown };
 
 /** How long an unfit store is taken for one without looking again: it may have been mended, or have found its replicas. */
 const UNFIT_FOR_MS = 5000;
@@ -26,9 +26,8 @@ const LONGEST_EXAMINATION_MS = 5000;
 export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate {
   const { platform } = shell;
   const bell = createBell(platform);
-  let examined: Examined | undefined;
+  let examined: Examined = { refusal: "store-unavailable", error: undefined };
   let examinedAtMs = 0;
-  let examinations = 0;
   let begunAtMs: number | undefined;
   // Never rejects: a store that fails is a finding.
   void examine();
@@ -38,55 +37,39 @@ export function createGate(shell: Shell, onUnfitStore: "refuse" | "warn"): Gate 
     const asked = await ask(shell, "verify", undefined, (store) => store.verify());
     begunAtMs = undefined;
     examinedAtMs = platform.monotonicMs();
-    examinations += 1;
-    examined = asked.outcome === "failed" ? { state: "unreached", error: asked.error } : judge(asked.value);
+    examined = asked.outcome === "failed" ? { refusal: "store-unavailable", error: asked.error } : judge(asked.value);
     bell.ring();
     return examined;
   }
 
   function judge(verified: Verified): Examined {
     shell.emit({ type: "verified", ...verified });
-    const state = verified.findings.length === 0 || onUnfitStore === "warn" ? "fit" : "unfit";
-    return { state, verified };
+    const isLetIn = verified.findings.length === 0 || onUnfitStore === "warn";
+    return { refusal: isLetIn ? undefined : "store-unfit", verified };
   }
 
   /** The last examination, or a new one where it came to nothing, or has been bad news for a while. Never rejects. */
   async function latest(): Promise<Examined> {
     const nowMs = platform.monotonicMs();
     const isFresh = nowMs - examinedAtMs < UNFIT_FOR_MS;
-    if (examined?.state === "fit" || (examined?.state === "unfit" && isFresh)) return examined;
+    if (examined.refusal === undefined || (examined.refusal === "store-unfit" && isFresh)) return examined;
     const leftMs = begunAtMs === undefined ? 0 : begunAtMs + LONGEST_EXAMINATION_MS - nowMs;
     if (leftMs <= 0) return examine();
-    const before = examinations;
+    const before = examined;
     await bell.rung(leftMs);
-    return examined !== undefined && examinations > before ? examined : latest();
+    return examined === before ? latest() : examined;
   }
 
   return {
-    check() {
-      return examined?.state === "fit" ? undefined : latest().then(refusalOf);
-    },
+    check: () => (examined.refusal === undefined ? undefined : latest().then(({ refusal }) => refusal)),
     async ready() {
       const found = await latest();
-      if (found.state === "fit") return found.verified;
-      if (found.state === "unfit") throw unfit(shell.store.name, found.verified);
-      throw new OnceoverError("store-unavailable", `the ${shell.store.name} store could not be examined`, {
-        cause: found.error,
-      });
+      if (found.refusal === undefined) return found.verified;
+      const { name } = shell.store;
+      if (found.refusal === "store-unfit") throw unfit(name, found.verified);
+      throw new OnceoverError(found.refusal, `the ${name} store could not be examined`, { cause: found.error });
     },
   };
-}
-
-function refusalOf({ state }: Examined): "store-unavailable" | "store-unfit" | undefined {
-  switch (state) {
-    case "fit":
-      return undefined;
-    case "unfit":
-      return "store-unfit";
-    case "unreached":
-      return "store-unavailable";
-    // no default
-  }
 }
 
 function unfit(name: string, { findings }: Verified): OnceoverError {

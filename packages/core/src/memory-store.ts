@@ -1,3 +1,4 @@
+import { check, FUNCTION, positive, type Rules } from "./check-options.js";
 import { OnceoverError } from "./error.js";
 import { type MemoryEntry, type MemoryTable, memoryTable, nextFence } from "./memory-table.js";
 import type {
@@ -36,6 +37,8 @@ export interface MemoryStoreOptions {
   readonly nowMs?: () => number;
 }
 
+const RULES: Rules = { maxRecords: positive("records"), maxBytes: positive("bytes"), nowMs: FUNCTION };
+
 const PAGE_ITEMS = 100;
 
 /**
@@ -49,9 +52,7 @@ const PAGE_ITEMS = 100;
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
   const { maxRecords = 100_000, maxBytes = 64 * 1024 * 1024, nowMs = Date.now } = options;
-  checkCount("maxRecords", maxRecords);
-  checkCount("maxBytes", maxBytes);
-  if (typeof nowMs !== "function") throw new TypeError(`nowMs must be a function, got ${String(nowMs)}`);
+  check("memoryStore", RULES, options);
 
   const table = memoryTable(maxRecords, maxBytes);
   let closed = false;
@@ -189,9 +190,4 @@ function isUnknown(entry: MemoryEntry, now: number): boolean {
 function mayTakeOver(entry: MemoryEntry, { token, fingerprint, takeOver }: AcquireRequest, now: number): boolean {
   const agreed = takeOver === true || takeOver === entry.fence;
   return agreed && token !== entry.token && fingerprint === entry.fingerprint && isUnknown(entry, now);
-}
-
-function checkCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value > 0) return;
-  throw new TypeError(`${name} must be a positive integer, got ${String(value)}`);
 }

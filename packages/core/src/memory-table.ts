@@ -134,5 +134,5 @@ function newEntry(request: AcquireRequest, serial: number, lastFence: number, no
 }
 
 function full(holds: string): OnceoverError {
-  return new OnceoverError("store-full", `the memory store is full: it holds ${holds} and never evicts a live record`);
+  return new OnceoverError("store-full", `the memory store is full: it holds ${holds}`);
 }

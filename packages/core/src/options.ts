@@ -1,4 +1,4 @@
-import { check, type Rule, type Rules } from "./check-options.js";
+import { check, FUNCTION, isFunction, positive, type Rule, type Rules } from "./check-options.js";
 import { type Duration, durationMs } from "./duration.js";
 import type { OnEvent } from "./event.js";
 import type { FingerprintRule } from "./fingerprint.js";
@@ -132,12 +132,10 @@ const NEVER_REPLAYED = [
   "idempotency-replayed",
 ];
 
-const isFunction = (value: unknown) => typeof value === "function";
 const isName = (value: unknown) => typeof value === "string" && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value);
 const areNames = (value: unknown): value is string[] => Array.isArray(value) && value.every(isName);
 const isReplayable = (name: string) => !NEVER_REPLAYED.includes(name.toLowerCase());
 
-const FUNCTION: Rule = [isFunction, "must be a function"];
 const TEXT: Rule = [
   (value) => typeof value === "string" && value.length > 0 && value.length <= 255,
   "must be a name of 1 to 255 characters",
@@ -159,10 +157,6 @@ function oneOf(...values: readonly string[]): Rule {
 }
 
 const BOOLEAN: Rule = [(value) => typeof value === "boolean", "must be true or false"];
-
-function positive(unit: string): Rule {
-  return [(value) => Number.isSafeInteger(value) && Number(value) > 0, `must be a positive whole number of ${unit}`];
-}
 
 const SHARED_RULES: Rules = {
   required: BOOLEAN,
@@ -242,31 +236,39 @@ export function mountSettings<Request>(
   mount: MountOptions<Request> = {},
 ): MountSettings<Request> {
   check("onceover", MOUNT_RULES, mount);
-  const options: MountOptions<Request> = { ...instance.idempotency, ...withoutUndefined(mount) };
-  const { transactional = false } = options;
+  const options = { ...DEFAULTS, ...given(instance.idempotency), ...given(mount) };
+  const { transactional, methods, replayHeaders, retention = instance.retention, scope = instance.scope } = options;
   if (transactional) checkTransactional(instance, options);
   return {
-    required: options.required ?? false,
-    methods: new Set((options.methods ?? ["POST", "PATCH"]).map((method) => method.toUpperCase())),
-    keyHeader: options.keyHeader ?? "Idempotency-Key",
+    ...options,
+    scope,
+    methods: new Set(methods.map((method) => method.toUpperCase())),
     // What a transaction writes is undone when it fails, whatever the route would otherwise be.
-    effects: transactional ? "repeatable" : (options.effects ?? "once"),
-    transactional,
-    inFlight: options.inFlight ?? "wait",
-    scope: options.scope ?? instance.scope,
-    fingerprint: options.fingerprint ?? "request",
-    recover: options.recover,
-    onStoreDown: options.onStoreDown ?? "refuse",
-    retentionMs: retentionMs(options.retention ?? instance.retention, instance.releaseWindow ?? 0),
-    leaseMs: options.leaseMs ?? 15_000,
-    maxBodyBytes: options.maxBodyBytes ?? 1_048_576,
-    maxRecordBytes: options.maxRecordBytes ?? 1_048_576,
-    replayHeaders: new Set((options.replayHeaders ?? []).map((name) => name.toLowerCase())),
-    resumeEvents: options.resumeEvents ?? false,
-    maxWaitersPerKey: options.maxWaitersPerKey ?? 100,
-    maxWaitersPerScope: options.maxWaitersPerScope ?? 1000,
+    effects: transactional ? "repeatable" : options.effects,
+    retentionMs: retentionMs(retention, instance.releaseWindow ?? 0),
+    replayHeaders: new Set(replayHeaders.map((name) => name.toLowerCase())),
   };
 }
+
+/** What a mount has where neither it nor its instance says anything else. */
+const DEFAULTS = {
+  required: false,
+  methods: ["POST", "PATCH"],
+  keyHeader: "Idempotency-Key",
+  effects: "once",
+  transactional: false,
+  inFlight: "wait",
+  fingerprint: "request",
+  recover: undefined,
+  onStoreDown: "refuse",
+  leaseMs: 15_000,
+  maxBodyBytes: 1_048_576,
+  maxRecordBytes: 1_048_576,
+  replayHeaders: [],
+  resumeEvents: false,
+  maxWaitersPerKey: 100,
+  maxWaitersPerScope: 1000,
+} as const;
 
 function checkTransactional<Request>(
   { store }: OnceoverOptions<Request>,
@@ -286,6 +288,9 @@ function retentionMs(retention: Duration | undefined, releaseWindow: Duration): 
   throw new TypeError(`retention must be at least ${leastMs / HOUR_MS}h (releaseWindow + 24h), got ${show(retention)}`);
 }
 
-function withoutUndefined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+type Given<T> = { readonly [Name in keyof T]?: Exclude<T[Name], undefined> };
+
+/** `undefined` counts as not given. */
+function given<T extends object>(options: T | undefined): Given<T> {
+  return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined)) as Given<T>;
 }

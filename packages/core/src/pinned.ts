@@ -109,6 +109,14 @@ export interface PinControl {
   /** Says that a revision which fell silent is gone, so that nobody waits for it. @throws {OnceoverError} as `revoke`. */
   dismiss(revision: string): Promise<void>;
   /**
+   * Tells all instances of a revision, those to come included, to let themselves be drained; they know within a heartbeat.
+   * What is pinned to it, or has a record or a run, is served; anything else is sent to a revision that is serving, or refused
+   * with 503 `draining`. It gives out no more revision pins. Holds for 30 days, or until `serve`. @throws {OnceoverError} as `revoke`.
+   */
+  drain(revision: string): Promise<void>;
+  /** Takes `drain` back, as for a rollback to that revision. @throws {OnceoverError} as `revoke`. */
+  serve(revision: string): Promise<void>;
+  /**
    * Makes a signed token that steers a request to a revision, for `X-Release`, or for `Revision-Pin` where it is a `"pin"`.
    * @throws {OnceoverError} `misuse` without `revisions` that has `keys`.
    */

@@ -70,39 +70,27 @@ const NO_CHUNKS: readonly Uint8Array[] = [];
 export function encodeRecord(record: RunRecord): Uint8Array {
   const headers = record.kind === "answer" ? record.headers : NO_HEADERS;
   const chunks = record.kind === "answer" ? record.chunks : NO_CHUNKS;
-  let joined = record.fingerprint + record.revision;
-  for (const [name, value] of headers) joined += name + value;
-  const text = encoder.encode(joined);
-  const texts = 2 + 2 * headers.length;
-  const textAt = HEAD_BYTES + 4 * (texts + chunks.length);
+  const texts: string[] = [record.fingerprint, record.revision];
+  for (const [name, value] of headers) texts.push(name, value);
+  const text = encoder.encode(texts.join(""));
+  const textAt = HEAD_BYTES + 4 * (texts.length + chunks.length);
   const bodyAt = textAt + text.length;
   let bytesInAll = bodyAt;
   for (const chunk of chunks) bytesInAll += chunk.length;
   const bytes = new Uint8Array(bytesInAll);
   const view = new DataView(bytes.buffer);
-  writeHead(view, record, texts, chunks.length, text.length);
-  writeLengths(view, record, headers, chunks);
+  writeHead(view, record, texts.length, chunks.length, text.length);
+  writeLengths(view, HEAD_BYTES, texts);
+  writeLengths(view, HEAD_BYTES + 4 * texts.length, chunks);
   bytes.set(text, textAt);
   writeChunks(bytes, bodyAt, chunks);
   return bytes;
 }
 
-function writeLengths(
-  view: DataView,
-  { fingerprint, revision }: RunRecord,
-  headers: readonly HeaderLine[],
-  chunks: readonly Uint8Array[],
-): void {
-  view.setUint32(HEAD_BYTES, fingerprint.length);
-  view.setUint32(HEAD_BYTES + 4, revision.length);
-  let at = HEAD_BYTES + 8;
-  for (const [name, value] of headers) {
-    view.setUint32(at, name.length);
-    view.setUint32(at + 4, value.length);
-    at += 8;
-  }
-  for (const chunk of chunks) {
-    view.setUint32(at, chunk.length);
+function writeLengths(view: DataView, from: number, pieces: readonly { readonly length: number }[]): void {
+  let at = from;
+  for (const { length } of pieces) {
+    view.setUint32(at, length);
     at += 4;
   }
 }

@@ -2,10 +2,10 @@
 
 import type { Answer } from "./answer.js";
 import { sleep } from "./background.js";
-import { type Decision, decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
+import { decide, LONGEST_WAIT_MS, pauseMs } from "./decide.js";
 import { ask } from "./shell.js";
 import type { StoreKey } from "./store.js";
-import { type Arrival, inFlight, type MountContext, refuse, replay } from "./verdict.js";
+import { type Arrival, answerFrom, type MountContext, refuse } from "./verdict.js";
 
 /**
  * What a run that lost its key answers in the other run's name; `undefined` where its own answer is the only one there
@@ -25,26 +25,9 @@ export async function standIn<Request>(
     if (asked.value.outcome === "none") return ownAnswer(mount, key);
     const decision = decide(asked.value, fingerprint);
     const leftMs = deadlineMs - shell.platform.monotonicMs();
-    if (decision.action !== "wait" || leftMs <= 0) return standInAnswer(mount, arrival, decision);
+    if (decision.action === "refuse") return ownAnswer(mount, key);
+    if (decision.action !== "wait" || leftMs <= 0) return answerFrom(shell, arrival, decision).answer;
     await sleep(shell.platform, pauseMs(looks, leftMs));
-  }
-}
-
-function standInAnswer<Request>(
-  mount: MountContext<Request>,
-  arrival: Arrival<Request>,
-  decision: Decision,
-): Answer | undefined {
-  const { shell } = mount;
-  switch (decision.action) {
-    case "replay":
-      return replay(shell, arrival, decision.record, "store").answer;
-    case "wait":
-      return inFlight(shell, arrival.key, decision.leaseLeftMs).answer;
-    case "recover":
-      return refuse(shell, "outcome-unknown", {}, arrival.key).answer;
-    default:
-      return ownAnswer(mount, arrival.key);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Answer, markedAsReplay, replayAnswer } from "./answer.js";
-import { retryAfterSeconds } from "./decide.js";
+import { type Decision, retryAfterSeconds } from "./decide.js";
 import { keyDigest, type ReplaySource } from "./event.js";
 import type { RequestFacts } from "./facts.js";
 import type { Flight } from "./flight.js";
@@ -76,6 +76,17 @@ export function replay(
   if (record.fingerprint !== fingerprint) return refuse(shell, "key-reused", {}, key);
   shell.emit({ type: "replayed", keyDigest: keyDigest(key), status: record.status, from });
   return { action: "answer", answer: ready ?? answerOf(record) };
+}
+
+/** Answers by what the store has of a key, where nothing is to run. */
+export function answerFrom(
+  shell: Shell,
+  arrival: Pick<Arrival<never>, "key" | "fingerprint">,
+  decision: Decision,
+): AnswerVerdict {
+  if (decision.action === "replay") return replay(shell, arrival, decision.record, "store");
+  if (decision.action === "wait") return inFlight(shell, arrival.key, decision.leaseLeftMs);
+  return refuse(shell, decision.action === "refuse" ? decision.code : "outcome-unknown", {}, arrival.key);
 }
 
 /** Sends the answer of a run in this process as it comes; `undefined` where that cannot be done any more. */

@@ -145,8 +145,10 @@ describe("memoryStore", () => {
   });
 
   it("names option, rule and value when an option is out of range", () => {
-    expect(() => memoryStore({ maxRecords: 0 })).toThrow("maxRecords must be a positive integer, got 0");
-    expect(() => memoryStore({ maxBytes: 1.5 })).toThrow("maxBytes must be a positive integer, got 1.5");
+    expect(() => memoryStore({ maxRecords: 0 })).toThrow(
+      "maxRecords must be a positive whole number of records, got 0",
+    );
+    expect(() => memoryStore({ maxBytes: 1.5 })).toThrow("maxBytes must be a positive whole number of bytes, got 1.5");
     expect(() => memoryStore({ nowMs: 5 as never })).toThrow("nowMs must be a function, got 5");
   });
 });

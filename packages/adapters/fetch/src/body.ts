@@ -1,13 +1,6 @@
 import type { BodyFacts } from "@onceover/core";
 import { joined } from "./answer.js";
 
-/** The content encodings that are undone; with any other, the bytes are compared as they came. */
-const FORMATS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
-  ["gzip", "gzip"],
-  ["x-gzip", "gzip"],
-  ["deflate", "deflate"],
-]);
-
 /** JSON that a handler reads as it is read here: in UTF-8. */
 const JSON_TYPE = /^application\/json(; *charset=utf-8)?$/i;
 
@@ -95,11 +88,11 @@ async function drained(body: ReadableStream<Uint8Array> | null, maxBodyBytes: nu
   }
 }
 
+/** Of an encoding that is not undone, the bytes are compared as they came. */
 async function decoded(bytes: Uint8Array<ArrayBuffer>, encoding: string, maxBodyBytes: number): Promise<BodyFacts> {
-  const format = FORMATS.get(encoding.trim().toLowerCase());
-  if (format === undefined || bytes.length === 0 || typeof DecompressionStream === "undefined") {
-    return { outcome: "bytes", bytes };
-  }
+  const format = encoding.trim().toLowerCase().replace("x-gzip", "gzip");
+  const isUndone = format === "gzip" || format === "deflate";
+  if (!isUndone || bytes.length === 0 || typeof DecompressionStream === "undefined") return { outcome: "bytes", bytes };
   try {
     const packed = new Response(bytes).body;
     return await drained(packed?.pipeThrough(new DecompressionStream(format)) ?? null, maxBodyBytes);

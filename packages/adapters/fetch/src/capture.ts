@@ -32,15 +32,16 @@ export async function capture(
   { already = [], clientGone, textOf }: Outgoing,
 ): Promise<Response> {
   const text = textOf?.(response);
-  if (text !== undefined) return known(run, response, text, already);
-  const reader = readerOf(response);
+  const reader = text === undefined ? readerOf(response) : undefined;
+  const chunks: Uint8Array[] = text === undefined ? [] : [utf8.encode(text)];
   run.head(response.status, [...response.headers], already);
-  if (reader === undefined) return whole(run, response, [], already);
+  // A response whose body is known, or that has none, leaves as it is.
+  if (reader === undefined) return ended(run, chunks, already, () => response);
   const pieces = await readAhead(reader);
-  const chunks: Uint8Array[] = [];
   for (const piece of pieces) {
     if ("chunk" in piece) chunks.push(piece.kept);
-    else if ("end" in piece && piece.end === "whole") return whole(run, response, chunks, already);
+    else if ("end" in piece && piece.end === "whole")
+      return ended(run, chunks, already, () => new Response(joined(chunks), response));
   }
   return new Response(
     relay({ run, reader, pieces, clientGone: clientGone(), declared: declaredBytes(response) }),
@@ -49,14 +50,6 @@ export async function capture(
 }
 
 const utf8 = new TextEncoder();
-
-/** A response whose body is known leaves as it is. */
-async function known(run: Run, response: Response, text: string, already: readonly HeaderLine[]): Promise<Response> {
-  run.head(response.status, [...response.headers], already);
-  run.write(utf8.encode(text));
-  const release = await run.end();
-  return release.action === "replace" ? toResponse(release.answer, already) : response;
-}
 
 function readerOf(response: Response): ReadableStreamDefaultReader<Uint8Array> | undefined {
   const { status, body } = response;
@@ -93,14 +86,14 @@ function nextTurn(): { readonly over: Promise<undefined>; cancel(): void } {
   return { over, cancel: () => clearTimeout(timer) };
 }
 
-async function whole(
+/** Sends `own` when its run is recorded, or what stands in its place. */
+async function ended(
   run: Run,
-  response: Response,
   chunks: readonly Uint8Array[],
   already: readonly HeaderLine[],
+  own: () => Response,
 ): Promise<Response> {
   for (const chunk of chunks) run.write(chunk);
   const release = await run.end();
-  if (release.action === "replace") return toResponse(release.answer, already);
-  return response.body === null ? response : new Response(joined(chunks), response);
+  return release.action === "replace" ? toResponse(release.answer, already) : own();
 }

@@ -1,6 +1,7 @@
 /** The table request × state → answer. Pure. */
 
 import type { RequestFacts } from "../facts.js";
+import { isPreflight } from "../pins/request-kind.js";
 import { carriedPins } from "../revisions/revision-pin.js";
 import type { DrainState } from "./machine.js";
 
@@ -12,6 +13,8 @@ export type ArrivalKind =
   | "pinned"
   /** Carries a key; whether that has a record or a run is found out by the mount. */
   | "keyed"
+  /** Asks whether a request of another origin may come; refused, that one never would, and it may be one of the two above. */
+  | "preflight"
   /** Opens an event stream, or takes one up again. */
   | "stream"
   /** Opens or takes up again an event stream that has no end. */
@@ -33,6 +36,7 @@ const SERVED: Readonly<Record<ArrivalKind, Admission>> = {
   probe: "serve",
   pinned: "serve",
   keyed: "serve",
+  preflight: "serve",
   stream: "serve",
   "endless-stream": "serve",
   upgrade: "serve",
@@ -48,6 +52,7 @@ export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind
     probe: "serve",
     pinned: "ask",
     keyed: "ask",
+    preflight: "ask",
     stream: "reconnect",
     "endless-stream": "reconnect",
     upgrade: "refuse",
@@ -58,6 +63,7 @@ export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind
     probe: "serve",
     pinned: "refuse",
     keyed: "ask",
+    preflight: "ask",
     stream: "reconnect",
     "endless-stream": "reconnect",
     upgrade: "refuse",
@@ -68,6 +74,7 @@ export const ADMISSIONS: Readonly<Record<DrainState, Readonly<Record<ArrivalKind
     probe: "serve",
     pinned: "refuse",
     keyed: "refuse",
+    preflight: "refuse",
     stream: "reconnect",
     "endless-stream": "reconnect",
     upgrade: "refuse",
@@ -94,6 +101,7 @@ const KEY_HEADERS: readonly string[] = ["idempotency-key"];
 /** Tells what a request is. A pin outweighs everything but that a stream has no end: that one is to be taken up elsewhere. */
 export function arrivalKind(facts: ArrivalFacts, signs: ArrivalSigns): ArrivalKind {
   if (signs.isProbe) return "probe";
+  if (isPreflight(facts)) return "preflight";
   const isUpgrade = facts.header("upgrade").length > 0;
   const isStream = !isUpgrade && opensStream(facts);
   if (isStream && signs.isEndless) return "endless-stream";

@@ -1,6 +1,6 @@
 import { OnceoverError } from "@onceover/core";
 import type { HeaderLine } from "../facts.js";
-import type { Mount, Onceover } from "../onceover.js";
+import type { Mount, Onceover, Refuse } from "../onceover.js";
 import type { MountOptions } from "../options.js";
 import type { PinControl, PinGround, PinnedFetch, PinnedOnceover, PinRules, Pins, PinValue } from "../pinned.js";
 import { after } from "../platform.js";
@@ -8,6 +8,7 @@ import type { Router } from "../revisions/router.js";
 import { show } from "../show.js";
 import { ambient } from "./ambient.js";
 import { stampLines } from "./head-lines.js";
+import { uncheckedMount } from "./leaving.js";
 import { livePins } from "./live-pins.js";
 import { type PinOptions, type PinSettings, pinSettings, requiredPins } from "./pin-settings.js";
 import { type PinContext, pinnedMount } from "./pinned-mount.js";
@@ -45,10 +46,16 @@ function attach<Request>(settings: PinSettings, once: Onceover<Request>, ground:
     return announced;
   };
   const router = settings.revisions?.attach(ground, { writes: settings.writes, accepts: settings.accepts, live });
-  const context = contextOf(settings, reading, router, ground);
+  let refuse: Refuse | undefined;
+  const leaving = () => refuse ?? router?.refuse;
+  const context = { ...contextOf(settings, reading, router, ground), leaving };
   return {
     ...once,
     mount: (options = {}) => mountOn(context, once, options),
+    // The mounts behind ours go on: what is pinned to this revision is still to run.
+    drain(given) {
+      refuse = given;
+    },
     fetch: ambientFetch,
     pins: controlOf(reading, router),
   };
@@ -90,7 +97,7 @@ function contextOf(
   reading: Reading<Pins>,
   router: Router | undefined,
   { revision, emit }: PinGround,
-): PinContext {
+): Omit<PinContext, "leaving"> {
   const { names, prefix } = settings;
   const about: HeaderLine[] = [["Revision", revision], ...(router?.lines ?? [])];
   const varies = [...names.flatMap(({ spellings }) => spellings), ...(router?.varies ?? [])];
@@ -111,7 +118,7 @@ function mountOn<Request>(
 ): Mount<Request> {
   const { pins: own, ...others } = options;
   const mount = once.mount(others);
-  if (own === false) return mount;
+  if (own === false) return uncheckedMount(context, mount);
   const { settings } = context;
   if (own === undefined) return pinnedMount(context, mount, settings.required);
   if (typeof own !== "object" || own === null || Array.isArray(own)) {
@@ -152,6 +159,8 @@ function controlOf(reading: Reading<Pins>, router: Router | undefined): PinContr
     revoke: (revision) => to((each) => each.revoke(revision)),
     setFloor: (revision) => to((each) => each.setFloor(revision)),
     dismiss: (revision) => to((each) => each.dismiss(revision)),
+    drain: (revision) => to((each) => each.drain(revision)),
+    serve: (revision) => to((each) => each.serve(revision)),
     sign: (...given) => to((each) => each.sign(...given)),
   };
 }

@@ -1,7 +1,7 @@
 /** Pins before everything else: what is refused here has burned no key, and what is sent elsewhere has claimed none. */
 
 import type { HeaderLine, RequestFacts } from "../facts.js";
-import type { Mount } from "../onceover.js";
+import type { Mount, Refuse } from "../onceover.js";
 import type { Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
 import { type PinProblemCode, type ProblemDetail, pinProblemAnswer } from "../problem.js";
@@ -12,11 +12,12 @@ import type { Shell } from "../shell.js";
 import type { Verdict } from "../verdict.js";
 import { decidePins, decideSought, type Offer, type RequestKind, type Sought } from "./decide-pins.js";
 import { Exchange, type ExchangeGround, type Judged } from "./exchange.js";
+import { NOTHING, refusal } from "./leaving.js";
 import { validateOwnPins } from "./own-pins.js";
 import { NO_PINS, type ParsedPins, parsePins } from "./parse-pins.js";
 import type { PinSettings } from "./pin-settings.js";
 import type { Read, Reading } from "./reading.js";
-import { requestKind } from "./request-kind.js";
+import { isPreflight, requestKind } from "./request-kind.js";
 
 /** What the mounts of one instance share. */
 export interface PinContext {
@@ -25,6 +26,8 @@ export interface PinContext {
   readonly router: Router | undefined;
   readonly ground: ExchangeGround;
   readonly emit: Shell["emit"];
+  /** Answers what an instance that leaves does not begin; `undefined` where it stays. */
+  leaving(): Refuse | undefined;
 }
 
 /** Puts the check of pins before a mount. */
@@ -109,12 +112,40 @@ function act<Request>(arriving: Arriving<Request>, judged: Judged, offer: Offer 
   }
 }
 
-function serve<Request>(
+/** Serves what may be served here, unless this instance leaves, and it is not pinned to this revision. */
+function serve<Request>(arriving: Arriving<Request>, judged: Judged): MaybePromise<Verdict> {
+  const { context, facts } = arriving;
+  const refuse = context.leaving();
+  const isServed = refuse === undefined || judged.steer.steered === "here" || isPreflight(facts);
+  return isServed ? handle(arriving, judged) : leave(arriving, judged, refuse);
+}
+
+function handle<Request>(
   { context, mount, facts, otherwise }: Arriving<Request>,
   judged: Judged,
 ): MaybePromise<Verdict> {
   const exchange = new Exchange(context.ground, judged);
   return after(mount.attempt(plain(context, facts), otherwise), (verdict) => dressed(exchange, verdict));
+}
+
+/**
+ * Answers by what its key has already, a record or a run. What has none goes to an instance that stays and has what it asks for;
+ * once: what was sent here by another one, or cannot be sent, is refused.
+ */
+function leave<Request>(arriving: Arriving<Request>, judged: Judged, refuse: Refuse): MaybePromise<Verdict> {
+  const { context, mount, facts, otherwise } = arriving;
+  const { ground, router } = context;
+  return after(mount.attempt(plain(context, facts), NOTHING), (found) => {
+    if (found !== NOTHING) return dressed(new Exchange(ground, judged), found);
+    return after(router?.seekServing(judged.asked), (serving) => {
+      const routed = (serving && router?.route(facts, serving.revision, serving.instances)) ?? NOT_ROUTED;
+      if (serving !== undefined && routed.action !== "refuse") return send(arriving, judged, serving.revision, routed);
+      if (otherwise !== undefined) return otherwise;
+      // An empty stream must not pin its client to an instance that leaves.
+      const exchange = new Exchange(ground, { ...judged, steer: { ...judged.steer, steered: "elsewhere" } });
+      return dressed(exchange, refusal(context, facts, refuse));
+    });
+  });
 }
 
 /** A token in the query is new in each retry, and no part of what the request stands for. */

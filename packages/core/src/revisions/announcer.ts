@@ -35,9 +35,11 @@ export interface Announcer {
   refresh(): Promise<Roster>;
   /** Waits for the first reading, and for no later one. Never rejects. */
   begun(): MaybePromise<void>;
-  /** Announces the instance once, where the last time is long enough ago. Never rejects. */
+  /** Announces the instance once, and reads who is there, where the last time is long enough ago. Never rejects. */
   beatIfDue(): MaybePromise<void>;
   announce(): Promise<Announcing>;
+  /** Whether this revision was told to let itself be drained, as far as is known: what was read last counts until more is. */
+  readonly isDraining: boolean;
   /** The epoch of this revision when the instance began; `undefined` until that is known, and once it was raised. */
   epoch(): number | undefined;
 }
@@ -61,12 +63,15 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
   let instance: string | undefined;
   let state: InstanceAnnounced["state"] = "serving";
   let firstEpoch: number | undefined;
+  let isDraining = false;
   let beatAtMs = Number.NEGATIVE_INFINITY;
   let revisionSaidAtMs = Number.NEGATIVE_INFINITY;
   let turn = Promise.resolve();
   const reading = rosterReading(ground, settings, service, (found) => {
-    if (found.outcome === "read") firstEpoch ??= epochNow(found.value);
-    else emit({ type: "read-failed", what: "registry", error: found.error });
+    if (found.outcome === "unreadable") return emit({ type: "read-failed", what: "registry", error: found.error });
+    firstEpoch ??= epochNow(found.value);
+    // A reading that was overtaken knows less than the one that is kept.
+    isDraining = (latest() ?? found.value).draining.has(revision);
   });
 
   function service(): MaybePromise<string> {
@@ -156,7 +161,9 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
       return found instanceof Promise && reading.latest === undefined ? found.then(() => {}) : undefined;
     },
     beatIfDue() {
-      return platform.monotonicMs() - beatAtMs < heartbeatMs ? undefined : beat(say);
+      if (platform.monotonicMs() - beatAtMs < heartbeatMs) return undefined;
+      // At once, so that whoever waits for it waits no longer; a platform without timers has no other time to read.
+      return after(Promise.all([beat(say), reading.refresh()]), () => {});
     },
     async announce() {
       // Where that fails nothing is announced, which nobody would take back.
@@ -177,6 +184,9 @@ export function createAnnouncer(ground: PinGround, self: SelfPins, settings: Ann
           return become("closed");
         },
       };
+    },
+    get isDraining() {
+      return isDraining;
     },
     epoch() {
       const roster = latest();

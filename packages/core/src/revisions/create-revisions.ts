@@ -1,4 +1,5 @@
 import { OnceoverError } from "@onceover/core";
+import { refuseArrivals } from "../drain/refuse-arrival.js";
 import { durationMs } from "../duration.js";
 import type { PinGround, Pins } from "../pinned.js";
 import { after, type MaybePromise } from "../platform.js";
@@ -8,14 +9,14 @@ import { createGranting } from "./granting.js";
 import type { PinKeys } from "./pin-keys.js";
 import { PIN_HEADER, PIN_PARAMETER, withoutParameter } from "./revision-pin.js";
 import { checkRevisions, type RevisionsOptions } from "./revisions-options.js";
-import { type InstanceAnnounced, ids, isRevisionId, type Roster } from "./roster.js";
+import { DRAINING, type InstanceAnnounced, ids, isRevisionId, type Roster } from "./roster.js";
 import type { Revisions, Router, SelfPins } from "./router.js";
 import { createRouting } from "./routing.js";
-import { type Seeker, seekRevision } from "./seek.js";
+import { type FoundRevision, type Seeker, seekRevision, seekServing } from "./seek.js";
 import { type SteeringGround, steer } from "./steering.js";
 
-/** Counters and the floor outlive every pin. */
-const EPOCH_KEPT_MS = 30 * 24 * 3_600_000;
+/** Counters and rulings outlive every pin. */
+const RULING_KEPT_MS = 30 * 24 * 3_600_000;
 
 /**
  * Lets several revisions of a service stand side by side: each is announced in a registry, requests are sent to the one that
@@ -77,7 +78,8 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
     pinLifetimeMs,
     livesUntilMs: options.livesUntil?.getTime() ?? Number.POSITIVE_INFINITY,
     epochMs: platform.epochMs,
-    epoch: announcer.epoch,
+    // Who was given one now would keep the revision from ever being empty.
+    epoch: () => (announcer.isDraining ? undefined : announcer.epoch()),
   });
   return {
     varies: variesOf(options),
@@ -85,6 +87,10 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
     plainTarget: (target) => plainTarget(options, target),
     steer: (facts) => steer(steering, facts),
     seek: (asked) => seekAmong(announcer, { revision, instance: announcer.instance }, asked),
+    get refuse() {
+      return announcer.isDraining ? REFUSE : undefined;
+    },
+    seekServing: (asked) => servingAmong(announcer, asked, { revision, instance: announcer.instance }),
     ...createRouting(options, ground, announcer),
     update: announcer.update,
     grant: granting.lines,
@@ -97,6 +103,11 @@ function createRouter(options: RevisionsOptions, ground: PinGround, self: SelfPi
   };
 }
 
+/** How long the client of an event stream waits before it comes again, in milliseconds. */
+const RECONNECT_MS = 1000;
+
+const REFUSE = refuseArrivals(RECONNECT_MS);
+
 /** Looks once more, into a list that is recent, before it finds nobody: a revision may have come a moment ago. */
 function seekAmong(announcer: Announcer, self: Seeker, asked: Pins): ReturnType<Router["seek"]> {
   return after(announcer.roster(), (roster) => {
@@ -105,6 +116,12 @@ function seekAmong(announcer: Announcer, self: Seeker, asked: Pins): ReturnType<
       ? found
       : after(announcer.roster("recent"), (recent) => soughtIn(recent, self, asked));
   });
+}
+
+/** The same for somebody who is serving. */
+function servingAmong(announcer: Announcer, asked: Pins, self: Seeker): MaybePromise<FoundRevision | undefined> {
+  const servingIn = (roster: Roster | undefined) => roster && seekServing(roster, self, asked);
+  return after(announcer.roster(), (roster) => servingIn(roster) ?? after(announcer.roster("recent"), servingIn));
 }
 
 function soughtIn(roster: Roster | undefined, self: Seeker, asked: Pins): ReturnType<typeof seekRevision> {
@@ -140,14 +157,22 @@ function ruling(
   { registry, keys }: RevisionsOptions,
   announcer: Announcer,
   epochMs: () => number,
-): Pick<Router, "revoke" | "setFloor" | "dismiss" | "sign"> {
+): Pick<Router, "revoke" | "setFloor" | "dismiss" | "drain" | "serve" | "sign"> {
   return {
     async revoke(revision) {
-      await registry.count(await announcer.service(), ids.epoch(idOf(revision)), EPOCH_KEPT_MS);
+      await registry.count(await announcer.service(), ids.epoch(idOf(revision)), RULING_KEPT_MS);
       await announcer.refresh();
     },
     async setFloor(revision) {
-      await registry.write(await announcer.service(), ids.floor, idOf(revision), EPOCH_KEPT_MS);
+      await registry.write(await announcer.service(), ids.floor, idOf(revision), RULING_KEPT_MS);
+      await announcer.refresh();
+    },
+    async drain(revision) {
+      await registry.write(await announcer.service(), ids.draining(idOf(revision)), DRAINING, RULING_KEPT_MS);
+      await announcer.refresh();
+    },
+    async serve(revision) {
+      await registry.remove(await announcer.service(), ids.draining(idOf(revision)));
       await announcer.refresh();
     },
     async dismiss(revision) {

@@ -49,17 +49,23 @@ export interface KnownRevision extends RevisionAnnounced {
 export interface Roster {
   readonly revisions: ReadonlyMap<string, KnownRevision>;
   readonly epochs: ReadonlyMap<string, number>;
+  /** Revisions that were told to let themselves be drained. */
+  readonly draining: ReadonlySet<string>;
   /** Pins of revisions that were announced before this one are refused. */
   readonly floor: string | undefined;
 }
 
-/** The ids of a service's texts: one for each instance, revision and epoch, and the floor. */
+/** The ids of a service's texts: one for each instance, revision, epoch and revision to be drained, and the floor. */
 export const ids = {
   instance: (id: string) => `i.${id}`,
   revision: (revision: string) => `r.${revision}`,
   epoch: (revision: string) => `e.${revision}`,
+  draining: (revision: string) => `d.${revision}`,
   floor: "floor",
 } as const;
+
+/** What stands in the registry of a revision that was told to let itself be drained. */
+export const DRAINING = "draining";
 
 /** Whether a revision's id can be part of a registry's. */
 export function isRevisionId(revision: string): boolean {
@@ -73,12 +79,14 @@ export function isRevisionId(revision: string): boolean {
 export function readRoster(entries: readonly RegistryEntry[]): Roster {
   const epochs = new Map<string, number>();
   const announced = new Map<string, RevisionAnnounced & { readonly sinceMs: number }>();
+  const draining = new Set<string>();
   const heard: Heard[] = [];
   let floor: string | undefined;
   for (const { id, text, ageMs, sinceMs } of entries) {
     const name = id.slice(2);
     if (id === ids.floor) floor = text;
     else if (id.startsWith("e.")) epochs.set(name, wholeNumber(text));
+    else if (id.startsWith("d.")) draining.add(drainingOf(text, name));
     else if (id.startsWith("r.")) announced.set(name, { ...revisionOf(text), sinceMs });
     else if (id.startsWith("i.")) heard.push({ ...instanceOf(text), id: name, ageMs });
   }
@@ -90,10 +98,11 @@ export function readRoster(entries: readonly RegistryEntry[]): Roster {
         revision,
         about,
         heard.filter((each) => each.revision === revision),
+        draining.has(revision),
       ),
     );
   }
-  return { revisions, epochs, floor };
+  return { revisions, epochs, draining, floor };
 }
 
 type Heard = LiveInstance & { readonly ageMs: number };
@@ -102,8 +111,11 @@ function knownRevision(
   revision: string,
   about: RevisionAnnounced & { readonly sinceMs: number },
   heard: readonly Heard[],
+  isDraining: boolean,
 ): KnownRevision {
-  const open = heard.filter((each) => each.state !== "closed");
+  const open = heard
+    .filter((each) => each.state !== "closed")
+    .map((each): Heard => (isDraining ? { ...each, state: "draining" } : each));
   const live = open.filter((each) => each.ageMs <= each.silentAfterMs);
   const [best] = servingFirst(live);
   const state =
@@ -142,6 +154,11 @@ function instanceOf(text: string): InstanceAnnounced {
     silentAfterMs,
     live: pinsOf(live),
   };
+}
+
+function drainingOf(text: string, revision: string): string {
+  if (text === DRAINING) return revision;
+  throw unreadable();
 }
 
 function objectOf(text: string): Readonly<Record<string, unknown>> {

@@ -2,6 +2,7 @@
 
 import type { Answer } from "../answer.js";
 import type { HeaderLine, RequestFacts } from "../facts.js";
+import type { Refuse } from "../onceover.js";
 import type { Announcing, PinGround, Pins } from "../pinned.js";
 import type { AcceptedPins, Sought, Steered } from "../pins/decide-pins.js";
 import type { MaybePromise } from "../platform.js";
@@ -57,6 +58,10 @@ export interface Router {
   steer(facts: RequestFacts): MaybePromise<Steer>;
   /** Looks for a revision that has what is asked for. Never rejects. */
   seek(asked: Pins): MaybePromise<{ readonly sought: Sought; readonly found?: FoundRevision }>;
+  /** Answers what is not begun here, once this revision was told to let itself be drained; `undefined` as long as it is serving. */
+  readonly refuse: Refuse | undefined;
+  /** Looks for a serving instance, other than this one, that has what is asked for. Never rejects. */
+  seekServing(asked: Pins): MaybePromise<FoundRevision | undefined>;
   /** Sends a request to a revision: to one of these instances, or to any. */
   route(facts: RequestFacts, revision: string, instances?: readonly LiveInstance[]): Routed;
   /** Keeps requests from an address for a while, where there is another one: nothing listened there. */
@@ -71,5 +76,7 @@ export interface Router {
   revoke(revision: string): Promise<void>;
   setFloor(revision: string): Promise<void>;
   dismiss(revision: string): Promise<void>;
+  drain(revision: string): Promise<void>;
+  serve(revision: string): Promise<void>;
   sign(kind: "pin" | "override", revision: string, lifetimeMs: number): Promise<string>;
 }

@@ -56,6 +56,30 @@ function acceptsAll({ accepts }: KnownRevision, asked: Pins): boolean {
   return Object.entries(asked).every(([name, value]) => value !== undefined && accepts[name]?.includes(value) === true);
 }
 
+/**
+ * Looks for somebody else who begins what this instance does not: another instance of its own revision first, so that the
+ * shares of the traffic stay as they are, then the newest revision, a canary last.
+ */
+export function seekServing({ revisions }: Roster, self: Seeker, asked: Pins): FoundRevision | undefined {
+  let best: { readonly known: KnownRevision; readonly found: FoundRevision } | undefined;
+  for (const known of revisions.values()) {
+    const { revision, accepts } = known;
+    const instances = known.instances.filter(
+      ({ id, state, live }) =>
+        id !== self.instance && state === "serving" && matchPins(asked, { accepts, live }) === "match",
+    );
+    if (instances.length > 0 && (best === undefined || isNearer(known, best.known, self.revision))) {
+      best = { known, found: { revision, instances } };
+    }
+  }
+  return best?.found;
+}
+
+function isNearer(one: KnownRevision, other: KnownRevision, own: string): boolean {
+  if (one.revision === own || other.revision === own) return one.revision === own;
+  return one.isCanary === other.isCanary ? one.sinceMs < other.sinceMs : other.isCanary;
+}
+
 /** Whether a revision was announced before the floor. Of one that nobody knows nothing is said. */
 export function isBelowFloor({ revisions, floor }: Roster, revision: string): boolean {
   if (floor === undefined || floor === revision) return false;

@@ -1,15 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { ADMISSIONS, type ArrivalKind, type ArrivalSigns, arrivalKind } from "../../src/drain/admission.js";
 
-const KINDS = ["probe", "pinned", "keyed", "stream", "endless-stream", "upgrade", "routable", "new"] as const;
+const KINDS = [
+  "probe",
+  "pinned",
+  "keyed",
+  "preflight",
+  "stream",
+  "endless-stream",
+  "upgrade",
+  "routable",
+  "new",
+] as const;
 
 /** Golden: what is promised, cell by cell. */
 const TABLE = {
-  serving: ["serve", "serve", "serve", "serve", "serve", "serve", "serve", "serve"],
-  hold: ["serve", "serve", "serve", "serve", "serve", "serve", "serve", "serve"],
-  drain: ["serve", "ask", "ask", "reconnect", "reconnect", "refuse", "ask", "refuse"],
-  farewell: ["serve", "refuse", "ask", "reconnect", "reconnect", "refuse", "ask", "refuse"],
-  closed: ["serve", "refuse", "refuse", "reconnect", "reconnect", "refuse", "refuse", "refuse"],
+  serving: ["serve", "serve", "serve", "serve", "serve", "serve", "serve", "serve", "serve"],
+  hold: ["serve", "serve", "serve", "serve", "serve", "serve", "serve", "serve", "serve"],
+  drain: ["serve", "ask", "ask", "ask", "reconnect", "reconnect", "refuse", "ask", "refuse"],
+  farewell: ["serve", "refuse", "ask", "ask", "reconnect", "reconnect", "refuse", "ask", "refuse"],
+  closed: ["serve", "refuse", "refuse", "refuse", "reconnect", "reconnect", "refuse", "refuse", "refuse"],
 } as const;
 
 describe("ADMISSIONS", () => {
@@ -76,6 +86,8 @@ describe("arrivalKind", () => {
     ["an upgrade where there are revisions", { headers: UPGRADE, signs: REVISIONS }, "upgrade"],
     ["an upgrade that accepts an event stream", { headers: { ...UPGRADE, ...STREAM } }, "upgrade"],
     ["an upgrade on an endless route", { headers: UPGRADE, signs: { isEndless: true } }, "upgrade"],
+    ["a preflight", { method: "OPTIONS", headers: { "access-control-request-method": "POST" } }, "preflight"],
+    ["OPTIONS that asks for nothing", { method: "OPTIONS" }, "new"],
     ["a key", { method: "POST", headers: KEY }, "keyed"],
     ["a key where there are revisions", { method: "POST", headers: KEY, signs: REVISIONS }, "keyed"],
     [
@@ -84,6 +96,7 @@ describe("arrivalKind", () => {
       "keyed",
     ],
     ["a key in a header that carries none here", { headers: KEY, signs: { keyHeaders: [] } }, "new"],
+    ["a key in the usual header where nothing is said", { headers: KEY, signs: { keyHeaders: undefined } }, "keyed"],
     ["a stream with a key", { headers: { ...STREAM, ...KEY } }, "keyed"],
   ])("takes %s for what it is", (_, arrival, kind) => {
     expect(kindOf(arrival)).toBe(kind);

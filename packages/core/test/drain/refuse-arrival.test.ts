@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { drainingAnswer, reconnectAnswer } from "../../src/drain/answers.js";
-import { refuseArrival } from "../../src/drain/refuse-arrival.js";
+import { refuseArrival, refuseArrivals } from "../../src/drain/refuse-arrival.js";
 
 function refused(method: string, headers: Readonly<Record<string, string>>, retryMs = 1_500) {
   const header = (name: string) => Object.entries(headers).flatMap(([one, value]) => (one === name ? [value] : []));
@@ -21,5 +21,27 @@ describe("refuseArrival", () => {
     ["an upgrade that accepts events", "GET", { ...STREAM, upgrade: "websocket" }],
   ])("refuses %s with 503 draining, and says when to come again in whole seconds", (_, method, headers) => {
     expect(refused(method, headers)).toEqual(drainingAnswer(2));
+  });
+});
+
+describe("refuseArrivals", () => {
+  const given = (method: string, headers: Readonly<Record<string, string>>) => {
+    const header = (name: string) => Object.entries(headers).flatMap(([one, value]) => (one === name ? [value] : []));
+    return refuseArrivals(1_500)({
+      method,
+      target: "/",
+      header,
+      body: () => ({ outcome: "consumed" }),
+      request: undefined,
+    });
+  };
+
+  it("answers what refuseArrival says", () => {
+    expect(given("POST", {})).toEqual({ action: "answer", answer: drainingAnswer(2) });
+  });
+
+  it("lets a preflight pass: refused, the request it asks for would never come", () => {
+    expect(given("OPTIONS", { "access-control-request-method": "POST" })).toEqual({ action: "pass" });
+    expect(given("OPTIONS", {})).toMatchObject({ action: "answer" });
   });
 });

@@ -140,7 +140,7 @@ export function sideBySide(registry: ScriptedRegistry, more: Partial<RevisionsOp
 
 /** What became of a request, as its client and an operator see it. */
 export interface Outcome {
-  /** `served`: the handler ran here; `replayed`: a record; else where it was forwarded, or the status of its refusal. */
+  /** `served`: the handler ran here; `replayed`: a record; `reconnect`: an empty event stream; else where it was forwarded, or the status of its refusal. */
   readonly verdict: string | number;
   readonly problem?: Readonly<Record<string, unknown>>;
   /** Those that pins have to do with; a revision pin stands as `<pin of r2>`. */
@@ -161,6 +161,7 @@ async function outcomeOf(verdict: Verdict, status: number, type: string): Promis
       const { answer } = verdict;
       const headers = await headersOf(answer.headers);
       if (answer.headers.some(([name]) => name === "Idempotency-Replayed")) return { verdict: "replayed", headers };
+      if (answer.headers.some(([, value]) => value === "text/event-stream")) return { verdict: "reconnect", headers };
       if (answer.status === 307) return { verdict: 307, headers };
       return { verdict: answer.status, problem: problemOf(Buffer.concat(answer.chunks).toString()), headers };
     }

@@ -33,11 +33,13 @@ describe("readRoster()", () => {
       instance("a", "r1", { canary: true, publicAddress: "https://a" }),
       instance("b", "r1", { state: "draining", live: { schemaRev: 11 } }, 5),
       entry("e.r1", "3"),
+      entry("d.r0", "draining"),
       entry("floor", "r0"),
       entry("x.whatever", "not ours to read"),
     ]);
     expect(roster.epochs).toEqual(new Map([["r1", 3]]));
     expect(roster.floor).toBe("r0");
+    expect(roster.draining).toEqual(new Set(["r0"]));
     expect([...roster.revisions]).toMatchObject([
       [
         "r1",
@@ -69,8 +71,18 @@ describe("readRoster()", () => {
     ["gone", [instance("a", "r1", { state: "closed" })]],
     ["gone", []],
     ["gone", [instance("a", "r2")]],
+    ["draining", [instance("a", "r1"), entry("d.r1", "draining")]],
+    ["draining", [entry("d.r1", "draining"), instance("a", "r1"), instance("b", "r1", { state: "draining" })]],
+    ["serving", [instance("a", "r1"), entry("d.r2", "draining")]],
+    ["silent", [instance("a", "r1", {}, 15_001), entry("d.r1", "draining")]],
+    ["gone", [instance("a", "r1", { state: "closed" }), entry("d.r1", "draining")]],
   ] as const)("a revision is %s by what its instances said", (state, entries) => {
     expect(stateOf(...entries)).toBe(state);
+  });
+
+  it("has no serving instance of a revision that was told to let itself be drained", () => {
+    const roster = readRoster([revision("r1"), instance("a", "r1"), instance("b", "r1"), entry("d.r1", "draining")]);
+    expect(roster.revisions.get("r1")?.instances.map(({ state }) => state)).toEqual(["draining", "draining"]);
   });
 
   it("knows of no revision that has only instances: what they accept is not known", () => {
@@ -93,6 +105,8 @@ describe("readRoster()", () => {
     ["i.a", '{"revision":7,"state":"serving","silentAfterMs":1,"live":{}}'],
     ["i.a", '{"revision":"r1","state":"serving","silentAfterMs":1}'],
     ["i.a", '{"revision":"r1","state":"serving","silentAfterMs":1,"live":{},"address":7}'],
+    ["d.r1", ""],
+    ["d.r1", "serving"],
     ["e.r1", ""],
     ["e.r1", "1.5"],
     ["e.r1", "many"],

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Pins } from "../../src/pinned.js";
 import type { KnownRevision, LiveInstance, RevisionState, Roster } from "../../src/revisions/roster.js";
-import { findRelease, isBelowFloor, seekRevision } from "../../src/revisions/seek.js";
+import { findRelease, isBelowFloor, seekRevision, seekServing } from "../../src/revisions/seek.js";
 
 const instance = (id: string, revision: string, live: Pins): LiveInstance => ({
   ...{ id, revision, state: "serving", silentAfterMs: 1 },
@@ -25,10 +25,54 @@ const SELF = { revision: "r2", instance: "r2-1" };
 const rosterOf = (...revisions: KnownRevision[]): Roster => ({
   revisions: new Map(revisions.map((each) => [each.revision, each])),
   epochs: new Map(),
+  draining: new Set<string>(),
   floor: undefined,
 });
 
 const A: Pins = { indexHash: "A" };
+
+/** A revision's instances, where it drains, and where it has none. */
+const DRAINING = { instances: [{ ...instance("r1-1", "r1", A), state: "draining" as const }] };
+const NOBODY = { instances: [] };
+
+describe("seekServing()", () => {
+  const own = (id: string, state: LiveInstance["state"] = "serving") =>
+    known("r2", "serving", { instances: [{ ...instance(id, "r2", A), state }] });
+  const canary = known("r4", "serving", { isCanary: true, sinceMs: 1 });
+  const newer = known("r3", "serving", { sinceMs: 10 });
+  const older = known("r1", "serving");
+
+  it.each([
+    ["nobody among nobody", [], undefined],
+    ["not itself", [own("r2-1")], undefined],
+    [
+      "nobody who drains, is silent or gone",
+      [known("r1", "draining", DRAINING), known("r0", "gone", NOBODY)],
+      undefined,
+    ],
+    ["another instance of its own revision before any other", [newer, own("r2-2"), canary], "r2"],
+    ["in any order", [own("r2-2"), canary, newer], "r2"],
+    ["another revision where its own drains", [own("r2-2", "draining"), older], "r1"],
+    ["the newest", [older, newer], "r3"],
+    ["in the other order, too", [newer, older], "r3"],
+    ["a canary last, though it is the newest", [canary, older], "r1"],
+    ["in the other order", [older, canary], "r1"],
+    ["a canary where there is nobody else", [canary], "r4"],
+    ["not one that has something else", [known("r1", "serving", { live: { indexHash: "B" } })], undefined],
+    ["not one that does not accept it", [known("r1", "serving", { accepts: {} })], undefined],
+  ] as const)("finds %s", (_, revisions, found) => {
+    expect(seekServing(rosterOf(...revisions), SELF, A)?.revision).toBe(found);
+  });
+
+  it("finds all instances of the revision that are serving", () => {
+    const instances = (["serving", "draining", "serving"] as const).map((state, at) => ({
+      ...instance(`r1-${at}`, "r1", A),
+      state,
+    }));
+    const found = seekServing(rosterOf(known("r1", "serving", { instances })), SELF, {});
+    expect(found?.instances.map(({ id }) => id)).toEqual(["r1-0", "r1-2"]);
+  });
+});
 
 describe("seekRevision()", () => {
   it.each([
