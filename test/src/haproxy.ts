@@ -19,6 +19,8 @@ export interface Haproxy {
   weigh(weights: Readonly<Record<string, number>>): Promise<void>;
   /** How many requests it sent once more, and how many of them to another server. */
   resent(): Promise<{ readonly retries: number; readonly redispatches: number }>;
+  /** How many requests clients sent it, and how many answers servers broke off. */
+  counted(): Promise<{ readonly requests: number; readonly brokenOff: number }>;
   /** Ends it and removes its folder. */
   stop(): Promise<void>;
 }
@@ -29,6 +31,8 @@ export interface HaproxyOptions {
   readonly servers: readonly string[];
   /** How long a server may take to answer until it counts as lost, in milliseconds. */
   readonly timeoutMs: number;
+  /** A path that is asked for every 100 ms; a server that does not answer 200 there gets no new requests. @default none */
+  readonly readiness?: string;
 }
 
 /** Room for a whole request: what does not fit cannot be sent again. */
@@ -64,7 +68,15 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
         if (!read.startsWith(`${weight} `)) throw new Error(`HAProxy gave ${server} the weight ${read}, not ${weight}`);
       }
     },
-    resent: async () => resentOf(await command(socket, "show stat")),
+    async resent() {
+      const read = columnsOf(await command(socket, "show stat"), ["all", "BACKEND"]);
+      return { retries: read("wretr"), redispatches: read("wredis") };
+    },
+    async counted() {
+      const statistics = await command(socket, "show stat");
+      const requests = columnsOf(statistics, ["front", "FRONTEND"])("req_tot");
+      return { requests, brokenOff: columnsOf(statistics, ["all", "BACKEND"])("srv_abrt") };
+    },
     async stop() {
       process.kill(child.pid, "SIGTERM");
       await child.ended;
@@ -73,7 +85,7 @@ export async function startHaproxy(options: HaproxyOptions): Promise<Haproxy> {
   };
 }
 
-function configuration({ servers, timeoutMs }: HaproxyOptions, port: number, socket: string): string {
+function configuration({ servers, timeoutMs, readiness }: HaproxyOptions, port: number, socket: string): string {
   return `global
   stats socket ${socket} mode 600 level admin
   tune.bufsize ${BUFFER_BYTES}
@@ -91,7 +103,16 @@ frontend front
 backend all
   balance roundrobin
   http-response set-header Served-By %s
+${readiness === undefined ? "" : checksOf(readiness)}
 ${servers.map((name) => `  server ${name} 127.0.0.1:1 disabled\n`).join("")}`;
+}
+
+/** One bad answer takes a server out, one good one brings it back. One that is late, on a machine with much to do, is not bad. */
+function checksOf(readiness: string): string {
+  return `  timeout check 2s
+  option httpchk GET ${readiness}
+  http-check expect status 200
+  default-server check inter 100ms fall 1 rise 1`;
 }
 
 async function untilUp(child: Child, socket: string): Promise<void> {
@@ -127,10 +148,9 @@ function command(socket: string, text: string): Promise<string> {
   });
 }
 
-/** Reads the line of the whole backend; the first line names the columns. */
-function resentOf(statistics: string): { readonly retries: number; readonly redispatches: number } {
+/** Reads columns of one line, which is known by its first two; the first line of all names the columns. */
+function columnsOf(statistics: string, [proxy, server]: readonly [string, string]): (column: string) => number {
   const [head = [], ...rows] = statistics.split("\n").map((line) => line.replace(/^# /, "").split(","));
-  const whole = rows.find(([backend, server]) => backend === "all" && server === "BACKEND") ?? [];
-  const read = (column: string) => Number(whole[head.indexOf(column)]);
-  return { retries: read("wretr"), redispatches: read("wredis") };
+  const row = rows.find(([name, kind]) => name === proxy && kind === server) ?? [];
+  return (column) => Number(row[head.indexOf(column)]);
 }

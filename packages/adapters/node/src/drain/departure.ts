@@ -68,14 +68,17 @@ export class Departure {
 
   /** Begins, once; whoever asks again is given the same report. */
   start(reason: string): Promise<DrainReport> {
-    this.#report ??= new Promise((resolve) => {
+    if (this.#report !== undefined) return this.#report;
+    // Before anything is told: a hook may ask for the report.
+    const report = new Promise<DrainReport>((resolve) => {
       this.#resolve = resolve;
-      this.#reason = reason;
-      this.#startedAt = new Date().toISOString();
-      this.#enter(beginDrain(performance.now()));
-      this.#look();
     });
-    return this.#report;
+    this.#report = report;
+    this.#reason = reason;
+    this.#startedAt = new Date().toISOString();
+    this.#enter(beginDrain(performance.now()));
+    this.#look();
+    return report;
   }
 
   wait(response: ServerResponse): void {

@@ -47,9 +47,10 @@ export function standAtDoor(server: Server, ground: DoorGround): void {
   server.emit = (event: string | symbol, ...args: unknown[]): boolean => {
     switch (event) {
       case "request":
+        return arrive(ground, args as [NodeRequest, ServerResponse], () => pass(event, args));
       case "checkContinue":
       case "checkExpectation":
-        return arrive(ground, args as [NodeRequest, ServerResponse], () => pass(event, args));
+        return arrive(ground, args as [NodeRequest, ServerResponse], () => pass(event, args), "awaits a word");
       case "upgrade":
       case "connect":
         return upgrade(ground, args as [IncomingMessage, Duplex, Buffer], () => pass(event, args));
@@ -71,15 +72,23 @@ export function standAtDoor(server: Server, ground: DoorGround): void {
   };
 }
 
-function arrive(ground: DoorGround, [request, response]: [NodeRequest, ServerResponse], pass: () => boolean): boolean {
+/** How a request's body is to come. Whoever awaits a word sends it only when it is told to (RFC 9110, section 10.1.1). */
+type Coming = "comes" | "awaits a word";
+
+function arrive(
+  ground: DoorGround,
+  [request, response]: [NodeRequest, ServerResponse],
+  pass: () => boolean,
+  body: Coming = "comes",
+): boolean {
   const { lobby } = ground;
   // Its connection was said to close before it came: it must not be processed, and the client knows that.
   if (lineOn(request.socket)?.isClosing === true) return true;
   const visit = lobby.enter(request, response);
-  return lobby.isLeaving ? judge(ground, visit, pass) : pass();
+  return lobby.isLeaving ? judge(ground, visit, pass, body) : pass();
 }
 
-function judge(ground: DoorGround, visit: Visit, pass: () => boolean): boolean {
+function judge(ground: DoorGround, visit: Visit, pass: () => boolean, body: Coming): boolean {
   const { lobby, settings } = ground;
   if (isProbe(settings, visit.request)) {
     visit.count = "apart";
@@ -94,11 +103,12 @@ function judge(ground: DoorGround, visit: Visit, pass: () => boolean): boolean {
     case "reconnect":
       visit.count = "apart";
       requests.reconnected += 1;
+      lobby.sentAway();
       return reconnect(visit, settings);
     case "refuse":
       visit.count = "apart";
       requests.refused += 1;
-      return refuse(visit);
+      return refuse(visit, body);
     // no default
   }
 }
@@ -120,17 +130,16 @@ function reconnect({ request, response }: Visit, { retryMs }: DrainSettings): tr
 }
 
 /** HTTP/2 has a word for "nothing was done with it", by which clients send it again by themselves (RFC 9113, section 8.7). */
-function refuse({ request, response }: Visit): true {
-  if (isHttp2(request)) request.stream.close(constants.NGHTTP2_REFUSED_STREAM);
-  else afterBody(request, () => sendAnswer(response, drainingAnswer()));
+function refuse({ request, response }: Visit, body: Coming): true {
+  if (isHttp2(request)) {
+    request.stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    return true;
+  }
+  // Else the next bytes on it might be a body or a request, and nobody could tell.
+  if (body === "awaits a word") response.setHeader("Connection", "close");
+  // A body that came with its head is here by then, and the connection can close behind the answer.
+  setImmediate(() => sendAnswer(response, drainingAnswer()));
   return true;
-}
-
-/** A connection that is closed while something still comes on it is reset, and the answer may be lost with it. */
-function afterBody(request: IncomingMessage, answer: () => void): void {
-  if (request.complete) return answer();
-  request.once("end", answer);
-  request.resume();
 }
 
 function upgrade(

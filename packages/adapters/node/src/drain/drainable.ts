@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { Server } from "node:net";
-import type { Onceover, Verdict } from "@onceover/core";
-import { type DrainReport, type DrainState, drainingAnswer, refuseArrival } from "@onceover/core/drain";
+import type { Onceover } from "@onceover/core";
+import { type DrainReport, type DrainState, drainingAnswer, refuseArrivals } from "@onceover/core/drain";
 import type { NodeRequest } from "../node-request.js";
 import { Departure } from "./departure.js";
 import { standAtDoor } from "./door.js";
@@ -69,8 +69,7 @@ export function drainable<Request>(server: Server, once: Onceover<Request>, opti
     lobby,
     hooks,
     exits,
-    shut: () =>
-      once.drain((facts) => ({ action: "answer", answer: refuseArrival(facts, settings.retryMs) }) as Verdict),
+    shut: () => once.drain(refuseArrivals(settings.retryMs)),
     ended: leaveBySignals,
   });
   const answer = createEndpoints(settings, departure);

@@ -4,7 +4,6 @@ import type { DrainPlan } from "@onceover/core/drain";
 import type { DrainSettings } from "./drain-settings.js";
 import type { Line } from "./line.js";
 import type { Lobby } from "./lobby.js";
-import { endGently } from "./sessions.js";
 
 /** The doors of a server. */
 export interface Exits {
@@ -50,11 +49,7 @@ export function takeLeaveOfTunnels(lobby: Lobby, { plan }: DrainSettings, later:
   const tunnels = [...lobby.lines].flatMap(({ tunnel }) => tunnel ?? []);
   const longestMs = tunnelSpreadMs(plan);
   for (const tunnel of tunnels) later(spread(tunnels.length, longestMs), () => tunnel.leave());
-  for (const line of lobby.lines) {
-    // A client that was told before and has not answered since is not asked again.
-    if (line.isTold && line.session !== undefined) endGently(line.session);
-    else line.tell();
-  }
+  for (const line of lobby.lines) if (line.session !== undefined) line.end();
 }
 
 /** Half of the farewell is left for the answers. */
@@ -69,8 +64,8 @@ function tunnelSpreadMs({ spreadMs, farewellMs }: DrainPlan): number {
  * @returns when to look again, in milliseconds.
  */
 export function sweep(lobby: Lobby, exits: Exits, lingerMs: number, nowMs: number): number {
-  const quietInMs = Math.max(lobby.lastArrivalMs, lobby.lastLineMs) + lingerMs - nowMs;
-  if (exits.isListening && quietInMs > 0) return quietInMs;
+  const quietInMs = exits.isListening ? quietFromMs(lobby) + lingerMs - nowMs : 0;
+  if (quietInMs > 0) return quietInMs;
   let nextInMs = exits.isListening ? 0 : Number.POSITIVE_INFINITY;
   exits.stopListening();
   const due: Line[] = [];
@@ -84,6 +79,13 @@ export function sweep(lobby: Lobby, exits: Exits, lingerMs: number, nowMs: numbe
   // What has arrived by now is read before that.
   if (due.length > 0) setImmediate(() => endIdle(due));
   return due.length === MOST_AT_ONCE ? 0 : nextInMs;
+}
+
+/** A connection on which nothing has come yet is somebody who comes, and one that brings a probe is nobody. */
+function quietFromMs(lobby: Lobby): number {
+  let fromMs = Math.max(lobby.lastArrivalMs, lobby.backByMs);
+  for (const line of lobby.lines) if (line.isIdle) fromMs = Math.max(fromMs, line.openedAtMs);
+  return fromMs;
 }
 
 /** In one turn of the event loop: more would keep others waiting. */

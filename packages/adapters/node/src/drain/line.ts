@@ -2,7 +2,7 @@
 
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
-import { sayGoaway } from "./sessions.js";
+import { endGently, sayGoaway } from "./sessions.js";
 import type { Tunnel } from "./tunnel-watch.js";
 import type { Visit } from "./visit.js";
 
@@ -11,6 +11,7 @@ const LINE: unique symbol = Symbol("onceover.line");
 /** One connection. */
 export class Line {
   readonly socket: Socket;
+  readonly openedAtMs = performance.now();
   /** How many requests on it have answers that are not over. */
   open = 0;
   /** The request that came last: only its answer may say that the connection closes. */
@@ -64,17 +65,19 @@ export class Line {
     return !this.#isEnded && this.open === 0 && this.tunnel === undefined && !this.isReading;
   }
 
-  /** Closes it once what was sent has left; a session of HTTP/2 does so by itself. */
+  /** Closes it once what was sent has left; a session of HTTP/2 is told first, and ended the next time where it does not answer. */
   end(): void {
+    if (this.session !== undefined && !this.isTold) return this.tell();
     this.#isEnded = true;
     if (this.session === undefined) this.socket.destroySoon();
-    else this.tell();
+    else endGently(this.session);
   }
 
   /** Asks for no more on its session, once. */
   tell(): void {
     if (this.session === undefined || this.isTold) return;
     this.isTold = true;
+    this.idleSinceMs = performance.now();
     sayGoaway(this.session);
   }
 }

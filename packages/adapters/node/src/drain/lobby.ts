@@ -33,16 +33,24 @@ export class Lobby implements VisitHost {
   readonly revision: string;
   readonly isEndless: (request: NodeRequest) => boolean;
   readonly #events: LobbyEvents;
+  readonly #longestRetryMs: number;
   readonly #booked = new WeakSet<Tunnel>();
   state: DrainState = "serving";
-  /** When the last request came while the instance leaves, and the last connection, on the monotonic clock. */
+  /** When the last request came while the instance leaves, on the monotonic clock. */
   lastArrivalMs = 0;
-  lastLineMs = 0;
+  /** Until when whoever was told to come again may come here once more, by a balancer that is late. */
+  backByMs = 0;
 
   constructor(revision: string, settings: DrainSettings, events: LobbyEvents) {
     this.revision = revision;
     this.isEndless = (request) => isEndlessBy(settings, request);
     this.#events = events;
+    this.#longestRetryMs = 2 * settings.retryMs;
+  }
+
+  /** Somebody was told to come again. */
+  sentAway(): void {
+    this.backByMs = performance.now() + this.#longestRetryMs;
   }
 
   get isLeaving(): boolean {
@@ -95,10 +103,7 @@ export class Lobby implements VisitHost {
     const line = new Line(socket);
     this.lines.add(line);
     socket.once("close", () => this.#closed(line));
-    if (this.isLeaving && before === undefined) {
-      this.lastLineMs = performance.now();
-      this.ledger.connections.opened += 1;
-    }
+    if (this.isLeaving && before === undefined) this.ledger.connections.opened += 1;
     return line;
   }
 
@@ -134,9 +139,14 @@ export class Lobby implements VisitHost {
     if (!this.isLeaving) return;
     visit.line.idleSinceMs = performance.now();
     this.settle(visit, visit.isWhole ? "finished" : "gone");
-    // Whoever was told to come again comes by another connection: this one leads here.
-    if (visit.stream?.outcome === "handed-off" && !isHttp2(visit.request) && visit.line.open === 0) visit.line.end();
+    if (visit.stream?.outcome === "handed-off") this.#handedOff(visit);
     this.#events.changed();
+  }
+
+  /** Whoever was told to come again comes by another connection: this one leads here. */
+  #handedOff({ request, line }: Visit): void {
+    this.sentAway();
+    if (!isHttp2(request) && line.open === 0) line.end();
   }
 
   /** A connection speaks another protocol from now on. */

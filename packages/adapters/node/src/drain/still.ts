@@ -1,5 +1,6 @@
 /** Clients that are there and read nothing: their answers are not waited for without end. */
 
+import { constants } from "node:http2";
 import { isHttp2 } from "../node-request.js";
 import { outflowOf } from "./outflow.js";
 import type { Visit } from "./visit.js";
@@ -41,6 +42,6 @@ function markOf({ request, response, line }: Visit): string | undefined {
 }
 
 function breakOff({ request, line }: Visit): void {
-  if (isHttp2(request)) request.stream.destroy();
+  if (isHttp2(request)) request.stream.close(constants.NGHTTP2_CANCEL);
   else line.socket.destroy();
 }

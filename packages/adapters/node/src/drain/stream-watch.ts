@@ -27,6 +27,7 @@ export interface StreamBegun {
 export class StreamWatch {
   readonly class: StreamClass;
   readonly kind: StreamKind;
+  readonly isEncoded: boolean;
   readonly startedAtMs = performance.now();
   readonly #startRevision: string;
   readonly #tracker: StreamTracker | undefined;
@@ -36,6 +37,7 @@ export class StreamWatch {
   constructor({ type, isEncoded, kind, revision, lastId }: StreamBegun) {
     this.class = classOf(type);
     this.kind = kind;
+    this.isEncoded = isEncoded;
     this.#startRevision = revision;
     // What is in a compressed stream cannot be told from its bytes.
     this.#tracker = isEncoded ? undefined : trackerOf(this.class, lastId);

@@ -3,7 +3,8 @@
  * response, which all frameworks end up at; they are made once for each kind of response, so that a request costs no function.
  */
 
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Duplex, type Writable } from "node:stream";
 import { lastEventIdOf } from "@onceover/core/drain";
 import { factsOf } from "../facts.js";
 import { applyHeaders } from "../header-lines.js";
@@ -45,6 +46,9 @@ export class Visit {
   isEnded = false;
   #isOver = false;
   #isLeaving = false;
+  /** Whether what stands before the response has still to send the end of what it made of the stream. */
+  #hasTail = false;
+  #source: Writable | undefined;
   #retryMs = 0;
   #type: string | undefined;
 
@@ -61,19 +65,27 @@ export class Visit {
     response.write = write;
     response.end = end;
     response.on("close", closed);
+    response.on("pipe", piped);
   }
 
   /** The head is about to leave. Returns what `writeHead` is to be given behind the status. */
   head(status: number, rest: readonly unknown[]): readonly unknown[] {
     const given = rest.at(-1);
     if (typeof given === "object" && given !== null) this.#type = typeIn(given);
-    const isLast = this.line.last === this && !isHttp2(this.request);
-    if (!this.#host.isLeaving || !isLast || status < 200) return rest;
+    if (!this.#host.isLeaving || !this.#mayClose || status < 200) return rest;
     const message = typeof rest[0] === "string" ? [rest[0]] : [];
     applyHeaders(this.response, rest[message.length]);
     this.response.setHeader("Connection", "close");
     this.line.isClosing = true;
     return message;
+  }
+
+  /**
+   * Whether the connection may close behind this answer. Where one is closed while something still comes on it, it is reset, and
+   * the answer may be lost with it: that of a body which is still coming is read to its end instead.
+   */
+  get #mayClose(): boolean {
+    return this.line.last === this && !isHttp2(this.request) && hasCome(this.request);
   }
 
   /** A piece has left. */
@@ -147,7 +159,26 @@ export class Visit {
     // Past whatever stands before the response: it is no part of the answer.
     stream.outcome = "handed-off";
     if (farewell !== undefined) Reflect.apply(this.#watching.below.write, this.response, [farewell]);
-    this.response.end();
+    this.#endWhole(stream);
+  }
+
+  /** A compressed stream has an end of its own: that of whatever compresses it, in front of the response or piped into it. */
+  #endWhole({ isEncoded }: StreamWatch): void {
+    const { response } = this;
+    this.#hasTail = isEncoded && (this.#source !== undefined || response.end !== this.#watching.own.end);
+    if (!isEncoded || this.#source === undefined) return void response.end();
+    this.#source.write = (...[, ...rest]: unknown[]) => dropWrite(rest);
+    this.#source.end();
+  }
+
+  /** Whether what is written to it is of a handler that has not heard yet that its stream was handed off. */
+  get isDropping(): boolean {
+    return this.stream?.outcome !== undefined && (this.isEnded || !this.#hasTail);
+  }
+
+  /** What is piped into it; of interest is what compresses. */
+  pipedFrom(source: unknown): void {
+    if (source instanceof Duplex) this.#source = source;
   }
 
   /** Its answer has left, or never will. */
@@ -159,6 +190,11 @@ export class Visit {
   }
 }
 
+/** Whether nothing of a request is still to come. Node says so of one without a body only a moment after it has come. */
+function hasCome({ complete, headers }: IncomingMessage): boolean {
+  return complete || (headers["transfer-encoding"] === undefined && !(Number(headers["content-length"]) > 0));
+}
+
 /** The visit that a response belongs to. */
 export function visitOf(response: Visited): Visit | undefined {
   return response[VISIT];
@@ -166,6 +202,10 @@ export function visitOf(response: Visited): Visit | undefined {
 
 function closed(this: Visited): void {
   this[VISIT]?.over();
+}
+
+function piped(this: Visited, source: unknown): void {
+  this[VISIT]?.pipedFrom(source);
 }
 
 function typeIn(headers: object): string | undefined {
@@ -210,7 +250,7 @@ function watchedMethods(below: Methods): Methods {
     },
     write(this: Visited, chunk: unknown, ...rest: unknown[]) {
       const visit = this[VISIT];
-      if (visit?.stream?.outcome !== undefined) return dropWrite(rest);
+      if (visit?.isDropping) return dropWrite(rest);
       // Its head leaves with the first piece, and only then it is known what it is.
       const isTaken = Reflect.apply(below.write, this, [chunk, ...rest]);
       visit?.wrote(chunk, rest);
