@@ -21,7 +21,7 @@ export interface DrainWishes {
   readonly drainMs?: number | undefined;
   /** What the farewell may take. @default 5000 */
   readonly farewellMs?: number | undefined;
-  /** How long connections that have just become idle are kept; at most half of `farewellMs`. @default 250 */
+  /** How long connections that have just become idle are kept; at most half of `farewellMs`. @default 200 */
   readonly lingerMs?: number | undefined;
   /** Over how long endless streams are sent away; at most a quarter of the drain. @default 5000 */
   readonly spreadMs?: number | undefined;
@@ -40,7 +40,7 @@ export interface DrainPlan extends DrainTimes {
   readonly warnings: readonly string[];
 }
 
-const DEFAULTS = { holdMs: 15_000, quietMs: 2_000, drainMs: 60_000, farewellMs: 5_000, lingerMs: 250 };
+const DEFAULTS = { holdMs: 15_000, quietMs: 2_000, drainMs: 60_000, farewellMs: 5_000, lingerMs: 200 };
 const BUDGET_MS = 120_000;
 const SPREAD_MS = 5_000;
 const MARGIN_MS = 2_000;

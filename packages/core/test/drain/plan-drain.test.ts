@@ -6,16 +6,16 @@ const GRACE = "TERMINATION_GRACE_PERIOD_SECONDS";
 
 /** Golden: what each platform gets where nothing else is said. */
 const PLANS = [
-  [{}, "none", [120_000, 15_000, 2_000, 5_000, 250, 5_000]],
-  [{ K_SERVICE: "pay" }, "cloud-run", [8_000, 1_000, 1_000, 3_000, 250, 1_000]],
-  [{ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, "kubernetes", [28_000, 3_500, 2_000, 5_000, 250, 4_875]],
-  [{ ECS_CONTAINER_METADATA_URI_V4: "http://x" }, "ecs", [28_000, 3_500, 2_000, 5_000, 250, 4_875]],
-  [{ ECS_CONTAINER_METADATA_URI: "http://x" }, "ecs", [28_000, 3_500, 2_000, 5_000, 250, 4_875]],
-  [{ FLY_APP_NAME: "pay" }, "fly", [4_000, 1_000, 1_000, 1_000, 250, 500]],
-  [{ RENDER: "true" }, "render", [28_000, 3_500, 2_000, 5_000, 250, 4_875]],
-  [{ DYNO: "web.1" }, "heroku", [28_000, 3_500, 2_000, 5_000, 250, 4_875]],
-  [{ INVOCATION_ID: "1" }, "systemd", [88_000, 15_000, 2_000, 5_000, 250, 5_000]],
-  [{ NOTIFY_SOCKET: "/run/x" }, "systemd", [88_000, 15_000, 2_000, 5_000, 250, 5_000]],
+  [{}, "none", [120_000, 15_000, 2_000, 5_000, 200, 5_000]],
+  [{ K_SERVICE: "pay" }, "cloud-run", [8_000, 1_000, 1_000, 3_000, 200, 1_000]],
+  [{ KUBERNETES_SERVICE_HOST: "10.0.0.1" }, "kubernetes", [28_000, 3_500, 2_000, 5_000, 200, 4_875]],
+  [{ ECS_CONTAINER_METADATA_URI_V4: "http://x" }, "ecs", [28_000, 3_500, 2_000, 5_000, 200, 4_875]],
+  [{ ECS_CONTAINER_METADATA_URI: "http://x" }, "ecs", [28_000, 3_500, 2_000, 5_000, 200, 4_875]],
+  [{ FLY_APP_NAME: "pay" }, "fly", [4_000, 1_000, 1_000, 1_000, 200, 500]],
+  [{ RENDER: "true" }, "render", [28_000, 3_500, 2_000, 5_000, 200, 4_875]],
+  [{ DYNO: "web.1" }, "heroku", [28_000, 3_500, 2_000, 5_000, 200, 4_875]],
+  [{ INVOCATION_ID: "1" }, "systemd", [88_000, 15_000, 2_000, 5_000, 200, 5_000]],
+  [{ NOTIFY_SOCKET: "/run/x" }, "systemd", [88_000, 15_000, 2_000, 5_000, 200, 5_000]],
 ] as const;
 
 describe("planDrain", () => {

@@ -110,10 +110,13 @@ export class Departure {
     }
   }
 
-  /** Never sooner than in a millisecond: a timer may come a little early. */
+  /**
+   * Never sooner than in a millisecond: a timer may come a little early. And a process that stood still hears its timers before
+   * those who came meanwhile: they are let in first.
+   */
   #lookIn(waitMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), Math.max(1, Math.ceil(waitMs)));
+    this.#timer = setTimeout(() => this.changed(), Math.max(1, Math.ceil(waitMs)));
   }
 
   /** The connections of those who wait for the report. */

@@ -64,7 +64,7 @@ function tunnelSpreadMs({ spreadMs, farewellMs }: DrainPlan): number {
  * @returns when to look again, in milliseconds.
  */
 export function sweep(lobby: Lobby, exits: Exits, lingerMs: number, nowMs: number): number {
-  const quietInMs = exits.isListening ? quietFromMs(lobby) + lingerMs - nowMs : 0;
+  const quietInMs = exits.isListening ? Math.max(lobby.lastComingMs, lobby.backByMs) + lingerMs - nowMs : 0;
   if (quietInMs > 0) return quietInMs;
   let nextInMs = exits.isListening ? 0 : Number.POSITIVE_INFINITY;
   exits.stopListening();
@@ -79,13 +79,6 @@ export function sweep(lobby: Lobby, exits: Exits, lingerMs: number, nowMs: numbe
   // What has arrived by now is read before that.
   if (due.length > 0) setImmediate(() => endIdle(due));
   return due.length === MOST_AT_ONCE ? 0 : nextInMs;
-}
-
-/** A connection on which nothing has come yet is somebody who comes, and one that brings a probe is nobody. */
-function quietFromMs(lobby: Lobby): number {
-  let fromMs = Math.max(lobby.lastArrivalMs, lobby.backByMs);
-  for (const line of lobby.lines) if (line.isIdle) fromMs = Math.max(fromMs, line.openedAtMs);
-  return fromMs;
 }
 
 /** In one turn of the event loop: more would keep others waiting. */

@@ -203,7 +203,16 @@ export class Lobby implements VisitHost {
       if (visit.stream?.kind === "endless") endless += 1;
       else working += 1;
     }
-    return { lastArrivalMs: this.lastArrivalMs, working, endless, connections: this.lines.size - apart };
+    // Only the hold asks for it, and there may be many lines.
+    const lastArrivalMs = this.state === "hold" ? this.lastComingMs : this.lastArrivalMs;
+    return { lastArrivalMs, working, endless, connections: this.lines.size - apart };
+  }
+
+  /** When the last one came; a connection on which nothing has come yet is somebody who comes, and one that brings a probe nobody. */
+  get lastComingMs(): number {
+    let lastMs = this.lastArrivalMs;
+    for (const line of this.lines) if (line.isIdle) lastMs = Math.max(lastMs, line.openedAtMs);
+    return lastMs;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Duplex, type Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { lastEventIdOf } from "@onceover/core/drain";
 import { factsOf } from "../facts.js";
 import { applyHeaders } from "../header-lines.js";
@@ -48,7 +48,7 @@ export class Visit {
   #isLeaving = false;
   /** Whether what stands before the response has still to send the end of what it made of the stream. */
   #hasTail = false;
-  #source: Writable | undefined;
+  #source: Pick<Writable, "write" | "end"> | undefined;
   #retryMs = 0;
   #type: string | undefined;
 
@@ -132,7 +132,10 @@ export class Visit {
   /** Whether it was answered to the last byte. HTTP/2 says that an answer is finished also where it was reset. */
   get isWhole(): boolean {
     const { request, response } = this;
-    return isHttp2(request) ? response.writableEnded && request.stream.rstCode === 0 : response.writableFinished;
+    if (isHttp2(request)) return response.writableEnded && request.stream.rstCode === 0;
+    // Node calls an answer finished also where its connection was destroyed with half of it still to be written.
+    const { destroyed, writableFinished } = this.line.socket;
+    return response.writableFinished && (!destroyed || writableFinished);
   }
 
   /** The stream it is, where its answer has begun and is none that leaves at once. */
@@ -178,7 +181,7 @@ export class Visit {
 
   /** What is piped into it; of interest is what compresses. */
   pipedFrom(source: unknown): void {
-    if (source instanceof Duplex) this.#source = source;
+    if (isWritable(source)) this.#source = source;
   }
 
   /** Its answer has left, or never will. */
@@ -202,6 +205,11 @@ export function visitOf(response: Visited): Visit | undefined {
 
 function closed(this: Visited): void {
   this[VISIT]?.over();
+}
+
+/** By what it can do: there are streams that are not of this very Node. */
+function isWritable(source: unknown): source is Pick<Writable, "write" | "end"> {
+  return typeof source === "object" && source !== null && "write" in source && "end" in source;
 }
 
 function piped(this: Visited, source: unknown): void {
