@@ -26,8 +26,8 @@ export interface AdapterCase {
   readonly needs?: keyof AdapterCapabilities;
   /** Left out where the client speaks another protocol, which has no such thing. */
   readonly only?: Protocol;
-  /** It spends its time waiting, and is run together with others that do. */
-  readonly waits?: true;
+  /** It waits for seconds, and is begun first. */
+  readonly takesLong?: true;
   /** Rejects where the adapter breaks the rule. The caller closes the bench. */
   run(bench: AdapterBench): Promise<void>;
 }

@@ -126,7 +126,6 @@ export const HANGUP_CASES: readonly AdapterCase[] = [
     (late): AdapterCase => ({
       rule: `a client that hangs up before the handler answers ${late.answer} is given that answer when it comes again`,
       ...(late.needs && { needs: late.needs }),
-      waits: true,
       run: (bench) => hangUpBefore(bench, late, late.answer === "JSON" ? 100 : HANGS_UP_MS),
     }),
   ),

@@ -50,7 +50,7 @@ export const ADAPTER_CASES: readonly AdapterCase[] = [
 /**
  * Registers the suite with which an adapter proves itself: over real connections to a real server. Call it at the top
  * of a vitest file, once for each store the adapter is to be tried with. Every case starts servers of its own and closes
- * them again.
+ * them again; several cases go on at once.
  *
  * @example
  * describeAdapter("express over memory", {
@@ -60,10 +60,15 @@ export const ADAPTER_CASES: readonly AdapterCase[] = [
  */
 export function describeAdapter(name: string, suite: AdapterSuite): void {
   describe(`adapter contract: ${name}`, () => {
-    const cases = adapterCases(suite);
-    for (const adapterCase of cases.filter(({ waits }) => !waits)) describeCase(it, suite, adapterCase);
-    for (const adapterCase of cases.filter(({ waits }) => waits)) describeCase(it.concurrent, suite, adapterCase);
+    // Cases mostly wait, so several go on at once; but what counts a leak counts all that the process has, and is alone.
+    for (const adapterCase of longestFirst(adapterCases(suite))) {
+      describeCase(LEAK_CASES.includes(adapterCase) ? it : it.concurrent, suite, adapterCase);
+    }
   });
+}
+
+function longestFirst(cases: readonly AdapterCase[]): readonly AdapterCase[] {
+  return [...cases.filter(({ takesLong }) => takesLong), ...cases.filter(({ takesLong }) => !takesLong)];
 }
 
 /** The cases that a suite can run. */

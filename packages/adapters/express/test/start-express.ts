@@ -1,8 +1,17 @@
 import { createServer } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { AdapterRoute, AdapterServer, AdapterSetup, AdapterSuite, Reply } from "@onceover/conformance";
+import type {
+  AdapterRoute,
+  AdapterServer,
+  AdapterSetup,
+  AdapterSuite,
+  DrainServer,
+  DrainSetup,
+  Reply,
+} from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
+import { drainable } from "@onceover/node";
 import { firstPiece } from "@onceover/test/first-piece";
 import { listen } from "@onceover/test/listen";
 import express5, { type Application, type Request, type RequestHandler, type Response, type Router } from "express";
@@ -17,11 +26,32 @@ export const startExpress: AdapterSuite["start"] = (setup) => start(express5, se
 /** On Express 4. */
 export const startExpress4: AdapterSuite["start"] = (setup) => start(express4, setup);
 
-function start(express: Express, { instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
-  const once = createOnceover<Request>({ ...instance, scope: (request) => scope((name) => request.get(name)) });
+/** The same servers, as ones that can leave. */
+export const openExpress = (setup: DrainSetup): Promise<DrainServer> => open(express5, setup);
+export const openExpress4 = (setup: DrainSetup): Promise<DrainServer> => open(express4, setup);
+
+function start(express: Express, setup: AdapterSetup): Promise<AdapterServer> {
   const app = express();
-  for (const route of routes) app.use(route.router ?? "/", routerOf(express, once, route));
+  useRoutes(express, app, instanceOf(setup), setup);
   return serve(app);
+}
+
+async function open(express: Express, setup: DrainSetup): Promise<DrainServer> {
+  const app = express().set("env", "test");
+  const once = instanceOf(setup);
+  const server = createServer(app);
+  const drain = drainable(server, once, setup.drain);
+  app.use(drain.endpoints);
+  useRoutes(express, app, once, setup);
+  return { ...(await listen(server)), drain };
+}
+
+function instanceOf({ instance, scope }: AdapterSetup): Onceover<Request> {
+  return createOnceover<Request>({ ...instance, scope: (request) => scope((name) => request.get(name)) });
+}
+
+function useRoutes(express: Express, app: Application, once: Onceover<Request>, { routes }: AdapterSetup): void {
+  for (const route of routes) app.use(route.router ?? "/", routerOf(express, once, route));
 }
 
 /** Serves an application on a free port, without a line on standard error for each error it handles. */

@@ -5,6 +5,8 @@ import { answering } from "./answering.js";
 import { arrivalHook } from "./arrival-hook.js";
 import { createMounts } from "./mounts.js";
 
+export { type DrainPluginOptions, drain } from "./drain-plugin.js";
+
 declare module "fastify" {
   interface FastifyRequest {
     /** This run of the request's idempotency key; `undefined` where the request carries none. */

@@ -1,12 +1,20 @@
 import { createReadStream } from "node:fs";
 import { parse } from "node:querystring";
 import { Readable } from "node:stream";
-import type { AdapterRoute, AdapterServer, AdapterSetup, AdapterSuite, Reply } from "@onceover/conformance";
+import type {
+  AdapterRoute,
+  AdapterServer,
+  AdapterSetup,
+  AdapterSuite,
+  DrainServer,
+  DrainSetup,
+  Reply,
+} from "@onceover/conformance";
 import { createOnceover, type HeaderLine, type Onceover } from "@onceover/core";
 import { firstPiece } from "@onceover/test/first-piece";
 import { connectionsOf } from "@onceover/test/listen";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import { onceover } from "../src/index.js";
+import { drain, onceover } from "../src/index.js";
 
 /** Serves the suite's routes on Fastify. */
 export const startFastify: AdapterSuite["start"] = (setup) => start(Fastify(), setup);
@@ -20,16 +28,38 @@ function overHttp2(): FastifyInstance {
   return Fastify({ http2: true, http2SessionTimeout: 0 }) as unknown as FastifyInstance;
 }
 
-async function start(app: FastifyInstance, { instance, scope, routes }: AdapterSetup): Promise<AdapterServer> {
-  const once = createOnceover<FastifyRequest>({
+/** The same servers, as ones that can leave. */
+export const openFastify = (setup: DrainSetup): Promise<DrainServer> => open(Fastify(), setup);
+export const openFastifyHttp2 = (setup: DrainSetup): Promise<DrainServer> => open(overHttp2(), setup);
+
+async function start(app: FastifyInstance, setup: AdapterSetup): Promise<AdapterServer> {
+  await serveRoutes(app, instanceOf(setup), setup);
+  return listen(app);
+}
+
+async function open(app: FastifyInstance, setup: DrainSetup): Promise<DrainServer> {
+  const once = instanceOf(setup);
+  await app.register(drain, { once, ...setup.drain });
+  await serveRoutes(app, once, setup);
+  return { ...(await listen(app)), drain: app.drain };
+}
+
+function instanceOf({ instance, scope }: AdapterSetup): Onceover<FastifyRequest> {
+  return createOnceover<FastifyRequest>({
     ...instance,
     scope: (request) => scope((name) => request.headers[name]?.toString()),
   });
+}
+
+async function serveRoutes(
+  app: FastifyInstance,
+  once: Onceover<FastifyRequest>,
+  { routes }: AdapterSetup,
+): Promise<void> {
   for (const route of routes) await app.register(mount(once, route), { prefix: route.router ?? "" });
   // What is found nowhere goes through the hooks of the whole application.
   const lost = routes.find(({ handler }) => handler === undefined);
   if (lost !== undefined) await app.register(onceover, { once, ...lost.options });
-  return listen(app);
 }
 
 /** Serves an application on a free port. */

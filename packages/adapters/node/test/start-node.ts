@@ -6,12 +6,20 @@ import type { Server } from "node:net";
 import { parse } from "node:querystring";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { AdapterRoute, AdapterServer, AdapterSetup, AdapterSuite, Reply } from "@onceover/conformance";
+import type {
+  AdapterRoute,
+  AdapterServer,
+  AdapterSetup,
+  AdapterSuite,
+  DrainServer,
+  DrainSetup,
+  Reply,
+} from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
 import { firstPiece } from "@onceover/test/first-piece";
 import { listen } from "@onceover/test/listen";
 import { LOCALHOST } from "@onceover/test/localhost";
-import { type NodeListener, onceover } from "../src/index.js";
+import { drainable, type NodeListener, onceover } from "../src/index.js";
 
 type Incoming = IncomingMessage | Http2ServerRequest;
 type Parsed = Incoming & { body?: unknown };
@@ -25,34 +33,57 @@ export const CAPABILITIES: AdapterSuite["capabilities"] = {
   errorAnswers: false,
 };
 
-/** Serves the suite's routes on plain `node:http`. */
-export const startNode: AdapterSuite["start"] = serve((listener) => createServer(listener));
+/** How each server is made; all of them serve the suite's routes. */
+const onHttp = (listener: Listener): Server => createServer(listener);
+const onHttps = (listener: Listener): Server => createHttpsServer(LOCALHOST, listener);
+const onHttp2 = (listener: Listener): Server => createHttp2Server(listener);
+const onHttp2Tls = (listener: Listener): Server => createSecureServer({ ...LOCALHOST, allowHTTP1: true }, listener);
+
+/** On plain `node:http`. */
+export const startNode: AdapterSuite["start"] = serve(onHttp);
 
 /** On `node:https`. */
-export const startHttps: AdapterSuite["start"] = serve((listener) => createHttpsServer(LOCALHOST, listener));
+export const startHttps: AdapterSuite["start"] = serve(onHttps);
 
 /** On `node:http2`, without TLS. */
-export const startHttp2: AdapterSuite["start"] = serve((listener) => createHttp2Server(listener));
+export const startHttp2: AdapterSuite["start"] = serve(onHttp2);
 
 /** On `node:http2` with TLS, where clients of HTTP/1.1 are served, too. */
-export const startHttp2Tls: AdapterSuite["start"] = serve((listener) =>
-  createSecureServer({ ...LOCALHOST, allowHTTP1: true }, listener),
-);
+export const startHttp2Tls: AdapterSuite["start"] = serve(onHttp2Tls);
+
+/** The same servers, as ones that can leave. */
+export const openNode = leaving(onHttp);
+export const openHttps = leaving(onHttps);
+export const openHttp2 = leaving(onHttp2);
+export const openHttp2Tls = leaving(onHttp2Tls);
 
 function serve(create: (listener: Listener) => Server): (setup: AdapterSetup) => Promise<AdapterServer> {
-  return async ({ instance, scope, routes }) => {
-    const once = createOnceover<Incoming>({
-      ...instance,
-      scope: (request) => scope((name) => request.headers[name]?.toString()),
-    });
-    const mounted = new Map(routes.map((route) => [`${route.router ?? ""}${route.path}`, mount(once, route)]));
+  return async (setup) => listen(create(listenerOf(setup).listener));
+}
+
+function leaving(create: (listener: Listener) => Server): (setup: DrainSetup) => Promise<DrainServer> {
+  return async (setup) => {
+    const { once, listener } = listenerOf(setup);
     const server = create((request, response) => {
-      const listener = mounted.get(request.url?.split("?")[0] ?? "");
-      if (listener === undefined) response.writeHead(404).end();
-      else listener(request, response);
+      drain.endpoints(request, response as ServerResponse, () => listener(request, response));
     });
-    return listen(server);
+    const drain = drainable(server, once, setup.drain);
+    return { ...(await listen(server)), drain };
   };
+}
+
+function listenerOf({ instance, scope, routes }: AdapterSetup) {
+  const once = createOnceover<Incoming>({
+    ...instance,
+    scope: (request) => scope((name) => request.headers[name]?.toString()),
+  });
+  const mounted = new Map(routes.map((route) => [`${route.router ?? ""}${route.path}`, mount(once, route)]));
+  const listener: Listener = (request, response) => {
+    const found = mounted.get(request.url?.split("?")[0] ?? "");
+    if (found === undefined) response.writeHead(404).end();
+    else found(request, response);
+  };
+  return { once, listener };
 }
 
 function mount(
@@ -66,7 +97,9 @@ function mount(
       const body = async () => (bodyParser === undefined ? await read(request) : JSON.stringify(request.body));
       const reply = await handler({ once: run, pinned, body, firstPiece: () => firstPiece(request) });
       // What HTTP/2's response lacks of this one, the suite does not use.
-      await send(response as ServerResponse, reply);
+      const sending = send(response as ServerResponse, reply);
+      // Whoever pipes is told of an answer that ended before its source; without a key nobody would hear that.
+      await (run === undefined ? sending.catch(() => response.destroy()) : sending);
     },
     options,
   );

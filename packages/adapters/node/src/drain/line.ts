@@ -12,6 +12,8 @@ const LINE: unique symbol = Symbol("onceover.line");
 export class Line {
   readonly socket: Socket;
   readonly openedAtMs = performance.now();
+  /** Whether a request has come on it. */
+  isHeard = false;
   /** How many requests on it have answers that are not over. */
   open = 0;
   /** The request that came last: only its answer may say that the connection closes. */
@@ -43,6 +45,7 @@ export class Line {
   /** A request has come on it. */
   enter(visit: Visit): void {
     this.open += 1;
+    this.isHeard = true;
     this.last = visit;
     this.isFresh = false;
   }

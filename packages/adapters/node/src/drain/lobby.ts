@@ -211,7 +211,7 @@ export class Lobby implements VisitHost {
   /** When the last one came; a connection on which nothing has come yet is somebody who comes, and one that brings a probe nobody. */
   get lastComingMs(): number {
     let lastMs = this.lastArrivalMs;
-    for (const line of this.lines) if (line.isIdle) lastMs = Math.max(lastMs, line.openedAtMs);
+    for (const line of this.lines) if (line.isIdle && !line.isHeard) lastMs = Math.max(lastMs, line.openedAtMs);
     return lastMs;
   }
 }
