@@ -29,6 +29,7 @@ const COMMANDS = {
   "bench:dedupe": (args) => [...SOURCE, "bench/src/dedupe/main.ts", ...args],
   "bench:pins": (args) => ["--no-flush-bytecode", ...SOURCE, "bench/src/pins/main.ts", ...args],
   "bench:drain": (args) => [...SOURCE, "bench/src/drain/main.ts", ...args],
+  "bench:drain-cost": (args) => [...SOURCE, "bench/src/drain-cost/main.ts", ...args],
   build: (args) => ["scripts/build.mjs", ...args],
   check: (args) => ["scripts/check.mjs", ...args],
   ci: (args) => ["scripts/ci.mjs", ...args],

@@ -7,7 +7,7 @@ import type { Store } from "@onceover/core";
 import { redisStore } from "@onceover/redis";
 import type { RequestHandler, Response } from "express";
 import { Cluster, Redis } from "ioredis";
-import { afterEach, expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { type ExpressService, serveExpress } from "./src/express-service.js";
 import { startRedisCluster } from "./src/redis-cluster.js";
 import { type RedisSentinels, startSentinel } from "./src/redis-sentinel.js";
@@ -29,7 +29,7 @@ const TEST_MS = 150_000;
 const LEASE_MS = 120_000;
 
 const closing: (() => unknown)[] = [];
-afterEach(async () => {
+afterAll(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
@@ -189,7 +189,8 @@ function sentinelClient({ sentinels, name }: RedisSentinels): Redis {
   return client;
 }
 
-it(
+// All at once: each waits for a fail-over of its own servers, most of the time.
+it.concurrent(
   "Sentinel: the master is killed under load; each key has one answer and one effect, each refusal is in time",
   async () => {
     const sentinel = await startSentinel({ replicas: 1 });
@@ -202,7 +203,7 @@ it(
   TEST_MS,
 );
 
-it(
+it.concurrent(
   "Sentinel with waitReplicas: 2 of two: the same once there are two again, and another process replays every answer",
   async () => {
     const sentinel = await startSentinel({ replicas: 2, args: ["--appendonly", "yes"] });
@@ -229,7 +230,7 @@ it(
   TEST_MS,
 );
 
-it(
+it.concurrent(
   "Cluster: one master is killed under load; each key has one answer and one effect, each refusal is in time",
   async () => {
     const cluster = await startRedisCluster();

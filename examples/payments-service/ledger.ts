@@ -42,6 +42,8 @@ export interface Ledger {
   take(run: LedgerRun, effect: Omit<Effect, "id">): Promise<Effect | "closed">;
   /** Finds out what became of a run, and closes it if it had not begun. */
   settle(run: LedgerRun): Settled;
+  /** All effects so far, by whichever process, in the order in which they happened: the same for all. */
+  happened(): readonly Effect[];
   close(): void;
 }
 
@@ -57,11 +59,16 @@ export function openLedger(path: string, { latencyMs = 0 }: { readonly latencyMs
   /** The first line about each run: `begin` or `closed`. */
   const firsts = new Map<string, LedgerLine>();
   const effects = new Map<string, Effect>();
+  const inOrder: Effect[] = [];
 
   function catchUp(): void {
     for (const line of file.readNew() as LedgerLine[]) {
-      if (line.line === "effect") effects.set(line.effectKey, line.effect);
-      else if (!firsts.has(nameOf(line))) firsts.set(nameOf(line), line);
+      if (line.line === "effect") {
+        effects.set(line.effectKey, line.effect);
+        inOrder.push(line.effect);
+      } else if (!firsts.has(nameOf(line))) {
+        firsts.set(nameOf(line), line);
+      }
     }
   }
 
@@ -94,7 +101,12 @@ export function openLedger(path: string, { latencyMs = 0 }: { readonly latencyMs
     return { outcome: first.line === "closed" || isGone ? "never" : "open" };
   }
 
-  return { take, settle, close: file.close };
+  function happened(): readonly Effect[] {
+    catchUp();
+    return inOrder;
+  }
+
+  return { take, settle, happened, close: file.close };
 }
 
 /** Reads the lines of a ledger; each call answers those that are new since the last one. */

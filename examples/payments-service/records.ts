@@ -5,6 +5,8 @@ import type { RevisionRegistry } from "@onceover/core/revisions";
 export interface Records {
   readonly store: Store;
   registry(): RevisionRegistry;
+  /** Nothing of it keeps the process any more. */
+  close(): Promise<void>;
 }
 
 /** Which place it is: Redis or Postgres where they are given by URL, otherwise an LMDB file. */
@@ -25,7 +27,8 @@ export function openRecords({ lmdb, redis, prefix, postgres, schema }: RecordsAt
 
 async function inFile(path: string): Promise<Records> {
   const { lmdbRegistry, lmdbStore } = await import("@onceover/lmdb");
-  return { store: lmdbStore({ path }), registry: () => lmdbRegistry({ path }) };
+  const store = lmdbStore({ path });
+  return { store, registry: () => lmdbRegistry({ path }), close: store.close };
 }
 
 async function overPostgres(connectionString: string, schema: string): Promise<Records> {
@@ -36,7 +39,8 @@ async function overPostgres(connectionString: string, schema: string): Promise<R
   const pool = new Pool({ connectionString, connectionTimeoutMillis: 2_000 });
   // Every call of the store says for itself what failed.
   pool.on("error", () => {});
-  return { store: postgresStore({ pool, schema }), registry: () => postgresRegistry({ pool, schema }) };
+  const store = postgresStore({ pool, schema });
+  return { store, registry: () => postgresRegistry({ pool, schema }), close: () => pool.end() };
 }
 
 async function overRedis(url: string, prefix: string): Promise<Records> {
@@ -44,5 +48,6 @@ async function overRedis(url: string, prefix: string): Promise<Records> {
   const client = new Redis(url);
   // Every call of the store says for itself what failed.
   client.on("error", () => {});
-  return { store: redisStore({ client, prefix }), registry: () => redisRegistry({ client, prefix }) };
+  const store = redisStore({ client, prefix });
+  return { store, registry: () => redisRegistry({ client, prefix }), close: async () => void (await client.quit()) };
 }

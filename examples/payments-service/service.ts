@@ -19,6 +19,7 @@ import { onceover } from "@onceover/express";
 import express, { type Application, type ErrorRequestHandler, type Request, type Response } from "express";
 import { type Build, SERVICE } from "./build.js";
 import type { Effect, Ledger } from "./ledger.js";
+import { explain, FEED, tellEffects } from "./streams.js";
 import { isSigned } from "./webhook-signature.js";
 
 declare global {
@@ -70,6 +71,8 @@ export function paymentsService(options: ServiceOptions): {
     onceover(once, { scope: () => "github", keyHeader: "X-GitHub-Delivery" }),
     takeWebhook,
   );
+  app.get("/explanation", (_request, response) => explain(response, revision));
+  app.get(FEED, (request, response) => tellEffects(request, response, ledger, revision));
   app.use(answerError);
 
   function authenticate(request: Request, response: Response, next: () => void): void {

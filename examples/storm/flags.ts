@@ -25,7 +25,7 @@ export type Parsed =
 /** How many payloads `@octokit/webhooks-examples` holds. */
 export const MAX_WEBHOOKS = 329;
 
-export const HELP = `Payments and webhooks, sent again and again through crashes: does each take effect once?
+export const HELP = `Payments and webhooks, sent again and again through crashes and a restart: does each take effect once?
 
   npm start -- [flags]
 
@@ -37,8 +37,8 @@ export const HELP = `Payments and webhooks, sent again and again through crashes
   --redis <url>       records in this Redis, such as redis://127.0.0.1:6379, and not in an LMDB file
   --help              this text
 
-Ends with exit code 1 if an effect happened twice, an answer differed, a key got lost or a duplicate was no hit;
-with 2 if it could not begin.`;
+Ends with exit code 1 if an effect happened twice, an answer differed, a key got lost, a duplicate was no hit,
+or a worker that was restarted cut a stream or lost a request; with 2 if it could not begin.`;
 
 /** Reads the command line. */
 export function parseFlags(args: readonly string[]): Parsed {

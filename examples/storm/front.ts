@@ -1,11 +1,15 @@
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { watchReadiness } from "./readiness.js";
+import { count } from "./tally.js";
 
-/** A round-robin front, with the habits of real ones. */
+/** A round-robin front, with the habits of real ones: it asks each worker ten times a second whether it is ready, too. */
 export interface Front {
   readonly port: number;
   /** How many requests it sent a second time, to the other worker, without asking the client. */
   resent(): number;
+  /** How many requests a worker took without answering them whole, though their clients waited. */
+  lostBy(port: number): number;
   close(): Promise<void>;
 }
 
@@ -24,11 +28,13 @@ type Failure = "refused" | "lost" | "timed-out";
 /** Starts the front on a free port of 127.0.0.1. */
 export async function startFront({ ports, patienceMs, resends }: FrontOptions): Promise<Front> {
   const agent = new Agent({ keepAlive: true });
+  const readiness = watchReadiness(ports);
+  const lost = new Map<number, number>();
   let turn = 0;
   let resentCount = 0;
 
   function nextPort(): number | undefined {
-    const up = ports();
+    const up = ports().filter(readiness.isReady);
     turn += 1;
     return up[turn % up.length];
   }
@@ -57,6 +63,7 @@ export async function startFront({ ports, patienceMs, resends }: FrontOptions): 
     const { method, url: path, headers } = request;
     const upstream = httpRequest({ host: "127.0.0.1", port, method, path, headers, agent });
     let failure: Failure = "lost";
+    const lose = () => count(lost, port);
     const timer = setTimeout(() => {
       failure = "timed-out";
       upstream.destroy(new Error("the worker did not answer"));
@@ -68,13 +75,18 @@ export async function startFront({ ports, patienceMs, resends }: FrontOptions): 
       clearTimeout(timer);
       response.writeHead(answered.statusCode ?? 502, endToEnd(answered.rawHeaders));
       answered.pipe(response);
-      answered.once("error", () => response.destroy());
+      answered.once("error", () => {
+        if (!response.destroyed) lose();
+        response.destroy();
+      });
     });
     upstream.on("error", (error) => {
       clearTimeout(timer);
       response.off("close", leave);
       if (response.headersSent || response.destroyed) return void response.destroy();
-      fail("code" in error && error.code === "ECONNREFUSED" ? "refused" : failure);
+      if ("code" in error && error.code === "ECONNREFUSED") return fail("refused");
+      if (failure === "lost") lose();
+      fail(failure);
     });
     if ("pipe" in body) body.pipe(upstream);
     else upstream.end(Buffer.concat(body));
@@ -87,7 +99,9 @@ export async function startFront({ ports, patienceMs, resends }: FrontOptions): 
   return {
     port,
     resent: () => resentCount,
+    lostBy: (port) => lost.get(port) ?? 0,
     close() {
+      readiness.close();
       agent.destroy();
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));

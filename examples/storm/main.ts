@@ -3,7 +3,7 @@
 import { HELP, parseFlags } from "./flags.js";
 import { showProgress } from "./progress.js";
 import { makePlaces } from "./records.js";
-import { opening, table, verdict } from "./report.js";
+import { hasPassed, opening, table, verdict } from "./report.js";
 import { type Standing, startStorm } from "./storm.js";
 
 /** What ends it early, with the exit code a shell would give. */
@@ -49,8 +49,8 @@ async function main(flags: Parameters<typeof startStorm>[0]): Promise<number> {
     const standing = await storm.over.finally(hide);
     console.log(`\n${table(standing)}\n`);
     if (interrupt.signal.aborted) return interrupted(standing, exitCode);
-    console.log(verdict(standing.judgement));
-    return standing.judgement.passed ? 0 : 1;
+    console.log(verdict(standing));
+    return hasPassed(standing) ? 0 : 1;
   } finally {
     await places.remove();
   }

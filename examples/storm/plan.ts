@@ -43,7 +43,16 @@ export interface Round {
   readonly fault: Fault;
 }
 
-const KEYS_PER_ROUND = 60;
+/** A storm: its rounds, and the keys that begin in the middle of it, while no worker is killed but all are restarted. */
+export interface StormPlan {
+  readonly rounds: readonly Round[];
+  readonly calm: readonly KeyPlan[];
+}
+
+/** The share of the keys that begin during the restart; it takes as long with many as with few. */
+const CALM_SHARE = 0.25;
+const MOST_CALM_KEYS = 240;
+const KEYS_PER_ROUND = 50;
 const LEAST_ROUNDS = 4;
 
 /** Decides everything that is chosen in a storm; the same for the same seed. */
@@ -56,13 +65,16 @@ export function planStorm(
     readonly workers: number;
   },
   random: Random,
-): Round[] {
-  const keys = random.shuffle(deliveries).map((delivery) => planKey(delivery, options.duplicates, random));
+): StormPlan {
+  const all = random.shuffle(deliveries).map((delivery) => planKey(delivery, options.duplicates, random));
+  const calm = all.slice(0, Math.min(MOST_CALM_KEYS, all.length * CALM_SHARE));
+  const keys = all.slice(calm.length);
   const count = Math.max(LEAST_ROUNDS, Math.ceil(keys.length / KEYS_PER_ROUND));
-  return Array.from({ length: count }, (_, round) => ({
+  const rounds = Array.from({ length: count }, (_, round) => ({
     keys: keys.slice((round * keys.length) / count, ((round + 1) * keys.length) / count),
     fault: planFault(round, options, random),
   }));
+  return { rounds, calm };
 }
 
 /** Decides what the client does about one key. */

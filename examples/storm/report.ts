@@ -1,7 +1,7 @@
 import { RULES, type RuleName } from "@onceover/test/history";
 import type { Build } from "../payments-service/build.js";
 import type { Flags } from "./flags.js";
-import type { Judgement } from "./judge.js";
+import type { RestartJudgement } from "./restart.js";
 import type { Standing } from "./storm.js";
 import { sum } from "./tally.js";
 
@@ -41,24 +41,35 @@ export function table(standing: Standing): string {
   return [...lines, "", MEANING].join("\n");
 }
 
+/** Whether all that was promised held; `restart` as far as it was come to. */
+export function hasPassed({ judgement, restart }: Pick<Standing, "judgement" | "restart">): boolean {
+  return judgement.passed && (restart === undefined || restart.wrong.length === 0);
+}
+
 /** The last line; before it, where something is wrong, the first few things that are. */
-export function verdict(judgement: Judgement): string {
-  if (judgement.passed) return "PASSED: every key took effect once, and every duplicate got its answer.";
+export function verdict({ judgement, restart }: Pick<Standing, "judgement" | "restart">): string {
+  if (hasPassed({ judgement, restart }))
+    return "PASSED: every key took effect once, and every duplicate got its answer.";
   const { broken, duplicates, hits, wrongRevisions } = judgement;
   const misses = duplicates - hits;
   const rules = (Object.keys(RULES) as RuleName[]).filter((rule) => broken[rule] > 0);
   const parts = rules.map((rule) => `${figure(broken[rule])} ${RULES[rule]}`);
   if (wrongRevisions > 0) parts.push(`${figure(wrongRevisions)} answers by a wrong revision`);
   if (misses > 0) parts.push(`${figure(misses)} duplicates that were no hit`);
-  return [...judgement.evidence.map((line) => `  ${line}`), `FAILED: ${parts.join(", ")}.`].join("\n");
+  const wrong = restart?.wrong ?? [];
+  if (wrong.length > 0) parts.push(`${figure(wrong.length)} things wrong about the restart`);
+  const evidence = [...judgement.evidence, ...wrong.slice(0, MOST_EVIDENCE)];
+  return [...evidence.map((line) => `  ${line}`), `FAILED: ${parts.join(", ")}.`].join("\n");
 }
 
 const MEANING = `A duplicate is a request sent again under its key, and tried again until it has a final answer. It is a hit if that answer
 is the first final answer of its key, byte for byte, and no further effect of the key stands in the ledger.`;
 
+const MOST_EVIDENCE = 5;
+
 type Row = readonly [name: string, value: string, remark: string];
 
-function rowsOf({ plannedKeys, tookMs, tally, resent, judgement }: Standing): Row[] {
+function rowsOf({ plannedKeys, tookMs, tally, resent, judgement, restart }: Standing): Row[] {
   const { accepted, duplicates, hits, broken } = judgement;
   const tries = (what: string) => figure(tally.tries.get(what) ?? 0);
   const divergent = broken["final-answers-equal"] + broken["answer-is-ones-own"];
@@ -85,11 +96,26 @@ function rowsOf({ plannedKeys, tookMs, tally, resent, judgement }: Standing): Ro
     ["unknown outcomes", figure(tally.unknowns.size), unknowns(tally.unknowns)],
     ["kills", figure(tally.kills), "SIGKILL"],
     ["pauses", figure(tally.pauses), "SIGSTOP, for longer than a lease"],
+    ...restartRows(restart),
     ["left by the client", figure(sum(tally.left)), listed(tally.left)],
     ["tried again", figure(sum(tally.tries)), listed(tally.tries)],
     ["sent twice by the front", figure(resent), "to the other worker, unasked"],
     ["first runs", figure(tally.ranMs.length), latency(tally.ranMs)],
     ["replays", figure(tally.replayedMs.length), latency(tally.replayedMs)],
+  ];
+}
+
+/** Nothing where the storm was broken off before. */
+function restartRows(restart: RestartJudgement | undefined): Row[] {
+  if (restart === undefined) return [];
+  const { workers, streams, answered, refused, lost, clean, exitedWell, whole, takenUp } = restart;
+  return [
+    ["workers restarted", figure(workers), "SIGTERM, one after the other, with streams open"],
+    ["streams finished", figure(streams.finished), `on the way out; clients read ${figure(whole)} whole meanwhile`],
+    ["streams handed off", figure(streams["handed-off"]), `feeds; ${figure(takenUp)} times another worker went on`],
+    ["streams cut", figure(streams.cut), "at the end of a worker's time, by its report"],
+    ["requests lost", figure(lost), `by workers that left; ${figure(answered)} answered, ${figure(refused)} refused`],
+    ["clean reports", figure(clean), `of ${figure(workers)}; ${figure(exitedWell)} workers ended with exit code 0`],
   ];
 }
 

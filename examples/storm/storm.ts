@@ -11,6 +11,7 @@ import { type Judgement, judge } from "./judge.js";
 import { type Fault, type KeyPlan, planStorm, type Round } from "./plan.js";
 import { random } from "./random.js";
 import type { Places } from "./records.js";
+import { judgeRestart, LEAVE, type RestartJudgement, type RestartSeen, restartAll } from "./restart.js";
 import { countEvent, createTally, type Tally } from "./tally.js";
 import { startWorkers, type Workers } from "./workers.js";
 
@@ -22,6 +23,8 @@ export interface Standing {
   /** Requests that the front sent twice. */
   readonly resent: number;
   readonly judgement: Judgement;
+  /** Absent until all workers have been restarted. */
+  readonly restart: RestartJudgement | undefined;
 }
 
 /** A storm that goes on. */
@@ -45,6 +48,8 @@ const WORKERS = 2;
 const HEARTBEAT_MS = 250;
 /** What a worker knows of the others it reads anew before this many heartbeats are over. */
 const HEARTBEATS_UNTIL_KNOWN = 3;
+/** About as long one worker takes to leave, and the next one to come. In milliseconds. */
+const RESTART_MS = 2_000;
 
 /** Starts front, workers and client. */
 export async function startStorm(flags: Flags, places: Places, signal: AbortSignal): Promise<Storm> {
@@ -53,7 +58,7 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
   const ask = await askers(builds, choices);
   const deliveries = [...payments(flags.keys, choices), ...webhooks(flags.webhooks, choices)].map(ask);
   const count = WORKERS * builds.length;
-  const rounds = planStorm(deliveries, { ...flags, leaseMs: LEASE_MS, workers: count }, choices);
+  const { rounds, calm } = planStorm(deliveries, { ...flags, leaseMs: LEASE_MS, workers: count }, choices);
   const beganMs = performance.now();
   const tally = createTally();
   const trouble = new AbortController();
@@ -71,13 +76,19 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
   const client = createClient({ port: front.port, tally, random: choices, signal: stop });
   const ledger = readEffects(places.ledger);
   const effects = ledger.next();
+  let restarted: RestartSeen | undefined;
+
+  function catchUp(): number {
+    return effects.push(...ledger.next());
+  }
 
   function standing(): Standing {
-    effects.push(...ledger.next());
+    catchUp();
     const tookMs = performance.now() - beganMs;
     const { requests, answers, asked } = client;
     const judgement = judge({ requests, answers, effects }, { builds, asked });
-    return { plannedKeys: deliveries.length, tookMs, tally, resent: front.resent(), judgement };
+    const restart = restarted === undefined ? undefined : judgeRestart(restarted, effects);
+    return { plannedKeys: deliveries.length, tookMs, tally, resent: front.resent(), judgement, restart };
   }
 
   async function run(): Promise<Standing> {
@@ -107,7 +118,8 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
       key.catch(() => {});
       keys.push(key);
     };
-    for (const round of rounds) {
+    for (const [at, round] of rounds.entries()) {
+      if (at === Math.floor(rounds.length / 2)) await restart(begin);
       await Promise.all([
         spread(round.keys, flags.killEveryMs, begin, stop),
         strike(round.fault, workers, tally, stop),
@@ -118,12 +130,19 @@ export async function startStorm(flags: Flags, places: Places, signal: AbortSign
     await sleep(LEASE_MS, undefined, { signal: stop });
   }
 
+  async function restart(begin: (plan: KeyPlan) => void): Promise<void> {
+    const areServing = () => until(workers.areServing, stop);
+    const ground = { workers, count, front, signal: stop, areServing, effectCount: catchUp };
+    const [seen] = await Promise.all([restartAll(ground), spread(calm, count * RESTART_MS, begin, stop)]);
+    restarted = seen;
+  }
+
   return { builds, standing, over: run() };
 }
 
 const TIMES: readonly string[] = [
   ...["--lease-ms", String(LEASE_MS), "--latency-ms", String(LEDGER_LATENCY_MS)],
-  ...["--heartbeat-ms", String(HEARTBEAT_MS)],
+  ...["--heartbeat-ms", String(HEARTBEAT_MS), "--leave", JSON.stringify(LEAVE)],
 ];
 
 function buildArgs({ revision, schemaRev, accepts, indexHash }: Build): string[] {

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { Asked } from "../storm/asking.js";
 import { historyAnswer } from "../storm/client.js";
 import { type Judgement, judge } from "../storm/judge.js";
-import { verdict } from "../storm/report.js";
+import { verdict as verdictOn } from "../storm/report.js";
+import type { RestartJudgement } from "../storm/restart.js";
 
 const OLDER = { revision: "r1", schemaRev: 11, accepts: [11], indexHash: "A" };
 const NEWER = { revision: "r2", schemaRev: 12, accepts: [11, 12], indexHash: "B" };
@@ -28,6 +29,10 @@ const CALM = { requests, answers: requests.map(({ id }) => answered(id)), effect
 function judged(change: Partial<History>, asks: readonly Asked[] = []): Judgement {
   const asked = new Map(requests.map(({ id }, at) => [id, asks[at] ?? {}]));
   return judge({ ...CALM, ...change }, { builds: BUILDS, asked });
+}
+
+function verdict(judgement: Judgement, restart?: RestartJudgement): string {
+  return verdictOn({ judgement, restart });
 }
 
 describe("judge", () => {

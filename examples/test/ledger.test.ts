@@ -50,6 +50,15 @@ describe("ledger", () => {
     expect(effects()).toHaveLength(2);
   });
 
+  test("every process tells of all effects in one order, also of those that another one takes later", async () => {
+    const [one, other] = [here(), here()];
+    const first = await one.take(RUN, DETAILS);
+    expect(other.happened()).toEqual([first]);
+    const second = await other.take({ effectKey: "k2.effect", attempt: 1 }, { ...DETAILS, key: "order-2" });
+    expect(one.happened()).toEqual([first, second]);
+    expect(other.happened()).toEqual([first, second]);
+  });
+
   test("a run that was settled before it began never takes effect", async () => {
     const late = here();
     expect(here().settle(RUN)).toEqual({ outcome: "never" });

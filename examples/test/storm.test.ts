@@ -6,17 +6,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startRedis } from "@onceover/test/redis-server";
 import { until } from "@onceover/test/wait";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 const SCRIPT = fileURLToPath(new URL("../storm/main.ts", import.meta.url));
 const SMALL = ["--keys", "50", "--webhooks", "30", "--kill-every", "300", "--seed", "7"];
 const LONGEST_MS = 180_000;
 
-let temp: string;
-beforeEach(async () => {
-  temp = await mkdtemp(join(tmpdir(), "onceover-storm-test-"));
-});
-afterEach(() => rm(temp, { recursive: true, force: true }));
+/** Works in a folder of its own, which the storm takes for the machine's. */
+async function inFolder(work: (temp: string) => Promise<void>): Promise<void> {
+  const temp = await mkdtemp(join(tmpdir(), "onceover-storm-test-"));
+  await work(temp).finally(() => rm(temp, { recursive: true, force: true }));
+}
 
 interface Run {
   readonly child: ChildProcess;
@@ -24,7 +24,7 @@ interface Run {
   readonly ended: Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
 }
 
-function storm(...args: string[]): Run {
+function storm(temp: string, ...args: string[]): Run {
   const command = ["--conditions", "onceover-src", "--import", "tsx", SCRIPT, ...args];
   const child = spawn(process.execPath, command, {
     env: { ...process.env, TMPDIR: temp },
@@ -50,13 +50,13 @@ function figures(stdout: string): Record<string, number> {
 }
 
 /** Files the storm left behind; what tsx keeps is not its own. */
-function leftFiles(): string[] {
+function leftFiles(temp: string): string[] {
   return readdirSync(temp).filter((name) => !name.startsWith("tsx-"));
 }
 
 /** Every worker that ever wrote to the ledger. */
-function workerPids(): number[] {
-  const [folder = ""] = leftFiles();
+function workerPids(temp: string): number[] {
+  const [folder = ""] = leftFiles(temp);
   const lines = readFileSync(join(temp, folder, "ledger.jsonl"), "utf8");
   return [...new Set([...lines.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid)))];
 }
@@ -69,7 +69,7 @@ function isGone(pid: number): boolean {
   }
 }
 
-function expectCalm({ exitCode, stdout, stderr }: Awaited<Run["ended"]>): void {
+function expectCalm({ exitCode, stdout, stderr }: Awaited<Run["ended"]>, temp: string): void {
   expect(stderr).toBe("");
   expect(stdout).toContain("PASSED: every key took effect once");
   expect(exitCode).toBe(0);
@@ -79,63 +79,71 @@ function expectCalm({ exitCode, stdout, stderr }: Awaited<Run["ended"]>): void {
   expect(counts).toMatchObject({ "by a wrong revision": 0 });
   for (const name of ["requests routed", "refused as behind", "refused as old"])
     expect(counts[name]).toBeGreaterThan(0);
+  expect(counts).toMatchObject({ "workers restarted": 4, "clean reports": 4, "streams cut": 0, "requests lost": 0 });
+  for (const name of ["streams finished", "streams handed off"]) expect(counts[name]).toBeGreaterThan(0);
   expect(counts.kills).toBeGreaterThanOrEqual(4);
   expect(counts.pauses).toBeGreaterThanOrEqual(2);
-  expect(leftFiles()).toEqual([]);
+  expect(leftFiles(temp)).toEqual([]);
 }
 
-describe("npm start", () => {
-  test("over LMDB: each key takes effect once, through kills and pauses", { timeout: LONGEST_MS }, async () => {
-    const ended = await storm(...SMALL).ended;
-    expectCalm(ended);
-    expect(ended.stdout).toMatch(/r2 \(schema 12, index B\)/);
-  });
+describe("npm start", { timeout: LONGEST_MS }, () => {
+  test("over LMDB: each key takes effect once, through kills and pauses, and a restart of all workers cuts nobody off", () =>
+    inFolder(async (temp) => {
+      const ended = await storm(temp, ...SMALL).ended;
+      expectCalm(ended, temp);
+      expect(ended.stdout).toMatch(/r2 \(schema 12, index B\)/);
+    }));
 
-  test("over Redis: the same where the newer revision understands the older clients, and no key is left in it", {
-    timeout: LONGEST_MS,
-  }, async () => {
-    const redis = await startRedis();
-    try {
-      const ended = await storm(...SMALL, "--redis", redis.url, "--seed", "5").ended;
-      expectCalm(ended);
-      expect(ended.stdout).toMatch(/r2 \(schema 11 or 12, index B\)/);
-      expect(await redis.cli("dbsize")).toBe("0");
-    } finally {
-      await redis.stop();
-    }
-  });
+  test("over Redis: the same where the newer revision understands the older clients, and no key is left in it", () =>
+    inFolder(async (temp) => {
+      const redis = await startRedis();
+      try {
+        const ended = await storm(temp, ...SMALL, "--redis", redis.url, "--seed", "5").ended;
+        expectCalm(ended, temp);
+        expect(ended.stdout).toMatch(/r2 \(schema 11 or 12, index B\)/);
+        expect(await redis.cli("dbsize")).toBe("0");
+      } finally {
+        await redis.stop();
+      }
+    }));
+});
 
-  test("Ctrl-C prints the table so far and leaves nothing behind", { timeout: LONGEST_MS }, async () => {
-    const run = storm(...SMALL, "--keys", "100000");
-    await until("it goes on", () => /requests [1-9]/.test(run.output()), 60_000);
-    run.child.kill("SIGINT");
-    const { exitCode, stdout, stderr } = await run.ended;
-    expect(stderr).toBe("");
-    expect(stdout).toContain("INTERRUPTED: 0 duplicate effects so far.");
-    expect(figures(stdout)["accepted keys"]).toBeGreaterThan(0);
-    expect(exitCode).toBe(130);
-    expect(leftFiles()).toEqual([]);
-  });
+describe.concurrent("npm start, ended early or not begun", { timeout: LONGEST_MS }, () => {
+  test("Ctrl-C prints the table so far and leaves nothing behind", () =>
+    inFolder(async (temp) => {
+      const run = storm(temp, ...SMALL, "--keys", "100000");
+      await until("it goes on", () => /requests [1-9]/.test(run.output()), 60_000);
+      run.child.kill("SIGINT");
+      const { exitCode, stdout, stderr } = await run.ended;
+      expect(stderr).toBe("");
+      expect(stdout).toContain("INTERRUPTED: 0 duplicate effects so far.");
+      expect(figures(stdout)["accepted keys"]).toBeGreaterThan(0);
+      expect(exitCode).toBe(130);
+      expect(leftFiles(temp)).toEqual([]);
+    }));
 
-  test("no worker outlives it when it is killed, not even a paused one", { timeout: LONGEST_MS }, async () => {
-    const run = storm(...SMALL, "--keys", "100000");
-    await until("a worker was paused", () => /pauses [1-9]/.test(run.output()), 60_000);
-    run.child.kill("SIGKILL");
-    await run.ended;
-    const pids = workerPids();
-    expect(pids.length).toBeGreaterThan(1);
-    await until("the workers are gone", () => pids.every(isGone));
-  });
+  test("no worker outlives it when it is killed, not even a paused one", () =>
+    inFolder(async (temp) => {
+      const run = storm(temp, ...SMALL, "--keys", "100000");
+      await until("a worker was paused", () => /pauses [1-9]/.test(run.output()), 60_000);
+      run.child.kill("SIGKILL");
+      await run.ended;
+      const pids = workerPids(temp);
+      expect(pids.length).toBeGreaterThan(1);
+      await until("the workers are gone", () => pids.every(isGone));
+    }));
 
-  test("a flag that is wrong is refused with one line and exit code 2", { timeout: LONGEST_MS }, async () => {
-    const { exitCode, stdout, stderr } = await storm("--keys", "many").ended;
-    expect([exitCode, stdout]).toEqual([2, ""]);
-    expect(stderr).toBe('--keys must be a whole number from 0 to 1000000, got "many" (--help lists the flags)\n');
-  });
+  test("a flag that is wrong is refused with one line and exit code 2", () =>
+    inFolder(async (temp) => {
+      const { exitCode, stdout, stderr } = await storm(temp, "--keys", "many").ended;
+      expect([exitCode, stdout]).toEqual([2, ""]);
+      expect(stderr).toBe('--keys must be a whole number from 0 to 1000000, got "many" (--help lists the flags)\n');
+    }));
 
-  test("a Redis out of reach is told with one line and exit code 2", { timeout: LONGEST_MS }, async () => {
-    const { exitCode, stderr } = await storm("--redis", "redis://:secret@127.0.0.1:1").ended;
-    expect(exitCode).toBe(2);
-    expect(stderr).toMatch(/^Redis at redis:\/\/127\.0\.0\.1:1 cannot be reached: .*\n$/);
-  });
+  test("a Redis out of reach is told with one line and exit code 2", () =>
+    inFolder(async (temp) => {
+      const { exitCode, stderr } = await storm(temp, "--redis", "redis://:secret@127.0.0.1:1").ended;
+      expect(exitCode).toBe(2);
+      expect(stderr).toMatch(/^Redis at redis:\/\/127\.0\.0\.1:1 cannot be reached: .*\n$/);
+    }));
 });

@@ -51,8 +51,9 @@ function sentinelClient(options: { sentinels: readonly { host: string; port: num
   return client;
 }
 
-describe("Sentinel: the master is killed while acquires run", () => {
-  it("each settles by the deadline + 100 ms, and the next master serves", async () => {
+// All at once: each waits for a fail-over of its own servers, most of the time.
+describe.concurrent("Sentinel: the master is killed while acquires run", () => {
+  it("each settles by the deadline + 100 ms, and the next master serves", async ({ expect }) => {
     const sentinel = await startSentinel({ replicas: 1 });
     const client = sentinelClient(sentinel);
     const store = redisStore({ client, timeoutMs: DEADLINE_MS });
@@ -66,7 +67,9 @@ describe("Sentinel: the master is killed while acquires run", () => {
     await sentinel.stop();
   });
 
-  it("with waitReplicas: 2 of two replicas, every key that was acquired is still owned after the fail-over", async () => {
+  it("with waitReplicas: 2 of two replicas, every key that was acquired is still owned after the fail-over", async ({
+    expect,
+  }) => {
     const sentinel = await startSentinel({ replicas: 2 });
     const client = sentinelClient(sentinel);
     const store = redisStore({ client, timeoutMs: DEADLINE_MS, waitReplicas: 2 });
@@ -86,7 +89,9 @@ describe("Sentinel: the master is killed while acquires run", () => {
   });
 });
 
-it("Cluster: one master is killed while acquires run; each settles by the deadline + 100 ms, and its slots are served again", async () => {
+it.concurrent("Cluster: one master is killed while acquires run; each settles by the deadline + 100 ms, and its slots are served again", async ({
+  expect,
+}) => {
   const cluster = await startRedisCluster();
   const client = connectCluster(cluster.startupNodes);
   const store = redisStore({ client, timeoutMs: DEADLINE_MS });
