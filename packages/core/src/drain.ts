@@ -16,10 +16,8 @@ export {
 } from "./drain/event-stream.js";
 export {
   closeFrame,
-  createReceivedFrameTracker,
-  createSentFrameTracker,
+  createFrameTracker,
   type FrameTracker,
-  type SentFrameTracker,
 } from "./drain/frames.js";
 export {
   beginDrain,

@@ -36,6 +36,13 @@ export function refuseWrite(callback: Callback | undefined): boolean {
   return false;
 }
 
+/** Takes a write for done that nobody is to see: the handler goes on for a while, and hears by `close` that it need not. */
+export function dropWrite(rest: readonly unknown[]): true {
+  const { callback } = optionsOf(rest);
+  if (callback !== undefined) process.nextTick(callback);
+  return true;
+}
+
 /** What Node throws at a head that comes too late. */
 export function headersSent(): Error {
   return Object.assign(new Error("Cannot write headers after they are sent to the client"), {

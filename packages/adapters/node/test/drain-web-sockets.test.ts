@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { connect, type Socket } from "node:net";
-import { closeFrame, createReceivedFrameTracker } from "@onceover/core/drain";
+import { closeFrame, createFrameTracker } from "@onceover/core/drain";
 import { LOCALHOST } from "@onceover/test/localhost";
 import { until } from "@onceover/test/wait";
 import { Agent, WebSocket as UndiciWebSocket } from "undici";
@@ -353,7 +353,7 @@ async function askForUpgrade(port: number): Promise<string> {
 
 interface RawClient {
   readonly socket: Socket;
-  readonly frames: ReturnType<typeof createReceivedFrameTracker>;
+  readonly frames: ReturnType<typeof createFrameTracker>;
   /** What came behind the head. */
   bytes(): Buffer;
   /** Whether the close frame was the last one. */
@@ -363,7 +363,7 @@ interface RawClient {
 /** A WebSocket, byte by byte. */
 async function rawClient(port: number): Promise<RawClient> {
   const socket = connect(port, "127.0.0.1");
-  const frames = createReceivedFrameTracker();
+  const frames = createFrameTracker();
   let received = Buffer.alloc(0);
   let closedAt: number | undefined;
   let seen = 0;

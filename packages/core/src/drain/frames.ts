@@ -15,12 +15,6 @@ export interface FrameTracker extends StreamTracker {
   readonly hasClosed: boolean;
 }
 
-/** Follows what a server sends, its HTTP head included. */
-export interface SentFrameTracker extends FrameTracker {
-  /** Whether the head is over and its status was 101. Where it was not, there are no frames, and no boundary ever. */
-  readonly isUpgraded: boolean;
-}
-
 const FIN = 0x80;
 const OPCODE = 0x0f;
 const CLOSE = 0x8;
@@ -29,8 +23,8 @@ const LENGTH = 0x7f;
 /** Two bytes, eight for the length, four for the mask. */
 const LONGEST_HEADER = 14;
 
-/** Follows the bytes a client sends behind the head of its request. `events` counts whole messages. */
-export function createReceivedFrameTracker(): FrameTracker {
+/** Follows the bytes of either side behind the head of its request or answer. `events` counts whole messages. */
+export function createFrameTracker(): FrameTracker {
   const header = new Uint8Array(LONGEST_HEADER);
   let headerLength = 0;
   let payloadLeft = 0;
@@ -93,67 +87,6 @@ function payloadSize(header: Uint8Array): number {
   let size = 0;
   for (let at = 2; at < (short === 126 ? 4 : 10); at += 1) size = size * 256 + (header[at] ?? 0);
   return size;
-}
-
-/** Follows the bytes a server sends on an upgraded connection from the head of its answer on. */
-export function createSentFrameTracker(): SentFrameTracker {
-  const head = createHeadTracker();
-  const frames = createReceivedFrameTracker();
-  const isUpgraded = () => head.status() === 101;
-  return {
-    write(chunk) {
-      const end = head.status() === undefined ? head.write(chunk) : 0;
-      if (isUpgraded()) frames.write(end === 0 ? chunk : chunk.subarray(end));
-    },
-    get isUpgraded() {
-      return isUpgraded();
-    },
-    get isAtBoundary() {
-      return isUpgraded() && frames.isAtBoundary;
-    },
-    get events() {
-      return frames.events;
-    },
-    get hasClosed() {
-      return frames.hasClosed;
-    },
-    lastId: undefined,
-  };
-}
-
-const LF = 0x0a;
-const CR = 0x0d;
-/** Before the three digits of the status: `HTTP/1.1 `. */
-const STATUS_AT = 9;
-
-interface HeadTracker {
-  /** Says where in the chunk the head ends; the chunk's length where it does not. */
-  write(chunk: Uint8Array): number;
-  /** `undefined` until the head is over. */
-  status(): number | undefined;
-}
-
-function createHeadTracker(): HeadTracker {
-  let length = 0;
-  let digits = 0;
-  /** How much of CRLFCRLF has come. */
-  let ended = 0;
-
-  function take(byte: number): void {
-    if (length >= STATUS_AT && length < STATUS_AT + 3) digits = digits * 10 + byte - 0x30;
-    length += 1;
-    if (byte === (ended % 2 === 0 ? CR : LF)) ended += 1;
-    else ended = byte === CR ? 1 : 0;
-  }
-
-  return {
-    write(chunk) {
-      let at = 0;
-      while (at < chunk.length && ended < 4) take(chunk[at++] ?? 0);
-      return at;
-    },
-    status: () => (ended === 4 ? digits : undefined),
-  };
 }
 
 /** What a close frame has room for behind its code: control frames carry 125 bytes at most. */

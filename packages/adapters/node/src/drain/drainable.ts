@@ -53,7 +53,9 @@ export function drainable<Request>(server: Server, once: Onceover<Request>, opti
     throw new TypeError(`server must be one of node:http, https or http2, got ${String(server)}`);
   if (typeof once?.drain !== "function")
     throw new TypeError(`once must be made by createOnceover(), got ${String(once)}`);
+  if (LEAVING.has(server)) throw new TypeError("server was given to drainable() already");
   const settings = drainSettings(options);
+  LEAVING.add(server);
   for (const warning of settings.plan.warnings) process.emitWarning(warning);
   const lobby = new Lobby(once.revision, settings, {
     changed: () => departure.changed(),
@@ -96,6 +98,8 @@ export function drainable<Request>(server: Server, once: Onceover<Request>, opti
     },
   };
 }
+
+const LEAVING = new WeakSet<Server>();
 
 const REFUSAL = Buffer.concat(drainingAnswer().chunks as Uint8Array[]);
 

@@ -12,6 +12,7 @@ import { Line, lineOn } from "./line.js";
 import { revisionOf } from "./stream-watch.js";
 import type { Tunnel } from "./tunnel-watch.js";
 import { Visit, type VisitHost } from "./visit.js";
+import { Visits } from "./visits.js";
 
 /** How long what comes on a session is refused one by one, while answers are on their way on it. In milliseconds. */
 const PRESSED_MS = 1000;
@@ -27,7 +28,7 @@ export interface LobbyEvents {
 /** One server's visitors. */
 export class Lobby implements VisitHost {
   readonly lines = new Set<Line>();
-  readonly visits = new Set<Visit>();
+  readonly visits = new Visits();
   readonly ledger = new Ledger();
   readonly #knocking = new Map<string, Line>();
   readonly revision: string;

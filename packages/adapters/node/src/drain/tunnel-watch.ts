@@ -7,12 +7,12 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import {
   closeFrame,
-  createReceivedFrameTracker,
+  createFrameTracker,
   type FrameTracker,
   type StreamOutcome,
   type StreamReport,
 } from "@onceover/core/drain";
-import { isChunk, optionsOf } from "../node-calls.js";
+import { dropWrite, isChunk, optionsOf } from "../node-calls.js";
 import { outflowOf } from "./outflow.js";
 import { createSentHead } from "./sent-head.js";
 
@@ -32,7 +32,7 @@ export interface Tunnel {
 /** Watches a connection from before the application has it. */
 export function watchTunnel(request: IncomingMessage, socket: Duplex): Tunnel {
   const isWebSocket = /^websocket$/i.test(request.headers.upgrade ?? "");
-  return new WatchedTunnel(socket, isWebSocket ? createReceivedFrameTracker() : undefined);
+  return new WatchedTunnel(socket, isWebSocket ? createFrameTracker() : undefined);
 }
 
 class WatchedTunnel implements Tunnel {
@@ -62,6 +62,7 @@ class WatchedTunnel implements Tunnel {
 
   #wrote(given: readonly unknown[]): boolean {
     const [chunk, ...rest] = given;
+    // After a close frame nothing may be sent (RFC 6455, section 5.5.1); the application hears of the client's own.
     if (this.#hasLeft) return dropWrite(rest);
     if (isChunk(chunk)) this.#sent(typeof chunk === "string" ? Buffer.from(chunk, optionsOf(rest).encoding) : chunk);
     const isTaken: boolean = Reflect.apply(this.#write, this.#socket, given);
@@ -142,11 +143,4 @@ class WatchedTunnel implements Tunnel {
     const isInOrder = this.#frames === undefined ? this.#socket.writableFinished : this.#frames.hasClosed;
     return isInOrder ? "finished" : "client-gone";
   }
-}
-
-/** After a close frame nothing may be sent (RFC 6455, section 5.5.1); the application hears of the client's own. */
-function dropWrite(rest: readonly unknown[]): true {
-  const { callback } = optionsOf(rest);
-  if (callback !== undefined) process.nextTick(callback);
-  return true;
 }

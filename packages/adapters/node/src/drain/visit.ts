@@ -8,10 +8,11 @@ import type { Writable } from "node:stream";
 import { lastEventIdOf } from "@onceover/core/drain";
 import { factsOf } from "../facts.js";
 import { applyHeaders } from "../header-lines.js";
-import { isChunk, optionsOf } from "../node-calls.js";
+import { dropWrite, isChunk, optionsOf } from "../node-calls.js";
 import { isHttp2, type NodeRequest } from "../node-request.js";
 import type { Line } from "./line.js";
 import { revisionOf, StreamWatch } from "./stream-watch.js";
+import type { VisitLinks } from "./visits.js";
 
 const VISIT: unique symbol = Symbol("onceover.visit");
 
@@ -32,13 +33,16 @@ export interface VisitHost {
 export type VisitCount = "in" | "apart";
 
 /** One request and its answer. */
-export class Visit {
+export class Visit implements VisitLinks {
   readonly request: NodeRequest;
   readonly response: ServerResponse;
   readonly line: Line;
   readonly #host: VisitHost;
   readonly #watching: Watching;
   stream: StreamWatch | undefined;
+  /** Only for the list it is in. */
+  before: VisitLinks | undefined;
+  behind: VisitLinks | undefined;
   count: VisitCount = "in";
   /** Whether the mounts refused it. */
   isRefused = false;
@@ -271,11 +275,4 @@ function watchedMethods(below: Methods): Methods {
       return Reflect.apply(below.end, this, given);
     },
   };
-}
-
-/** A handler goes on for a while when its stream was handed off: it is told by the event `close`, as of a client that hung up. */
-function dropWrite(rest: readonly unknown[]): true {
-  const { callback } = optionsOf(rest);
-  if (callback !== undefined) process.nextTick(callback);
-  return true;
 }
