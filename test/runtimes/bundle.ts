@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 /** What those places cannot offer: a server, files, the time of the processor, another clock. */
-const NEEDS_NODE = /fingerprint-parsers|fuzz-|stream\.test/;
+const NEEDS_NODE = /fingerprint-parsers|fuzz-|stream\.test|hono\/test\/drain\.test/;
 
 /** The test files of core, fetch and Hono that need no Node, and the ones that say where they are. */
 export function suiteFiles(): string[] {

@@ -120,8 +120,8 @@ export const DUPLICATE_CASES: readonly AdapterCase[] = [
         await until("five leases are over", () => store.calls("renew") >= 5 * RENEWALS_PER_LEASE);
         return json({ lost: signal?.aborted });
       };
-      // Other cases go on in this process meanwhile: a renewal may come late by two thirds of a second.
-      const route = { options: { leaseMs: 1000, effects: "repeatable" as const }, handler };
+      // Other cases go on in this process meanwhile: a renewal may come late by a second.
+      const route = { options: { leaseMs: 1500, effects: "repeatable" as const }, handler };
       const [app, other] = [await serve(route), await serve(route)];
       const first = app.send({ key: "k", json: 1 });
       await until("it runs", () => app.runs === 1);

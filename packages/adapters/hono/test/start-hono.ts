@@ -1,18 +1,14 @@
-import { once as heard } from "node:events";
-import { type HttpBindings, serve as serveOnNode } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
-import type { AdapterRoute, AdapterServer, AdapterSetup, DrainServer, DrainSetup, Reply } from "@onceover/conformance";
+import type { AdapterRoute, AdapterServer, AdapterSetup, Reply } from "@onceover/conformance";
 import { createOnceover, type Onceover } from "@onceover/core";
-import { drainable } from "@onceover/node";
 import { firstPieceOf } from "@onceover/test/first-piece";
-import { connectionsOf } from "@onceover/test/listen";
 import { serve } from "@onceover/test/serve";
 import { written } from "@onceover/test/written";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode, RedirectStatusCode } from "hono/utils/http-status";
 import { type OnceoverVariables, onceover } from "../src/index.js";
 
-type Env = { Variables: OnceoverVariables & { parsed?: unknown } };
+/** What its handlers find. */
+export type Env = { Variables: OnceoverVariables & { parsed?: unknown } };
 
 /** Serves the suite's routes on Hono, on the server of the runtime. */
 export function startHono(setup: AdapterSetup): Promise<AdapterServer> {
@@ -21,40 +17,13 @@ export function startHono(setup: AdapterSetup): Promise<AdapterServer> {
   return serve(app.fetch);
 }
 
-/** On Node's, as one that can leave. */
-export async function openHono(setup: DrainSetup): Promise<DrainServer> {
-  const app = new Hono<Env & { Bindings: HttpBindings }>();
-  const once = instanceOf(setup);
-  app.use(async (c, next) => {
-    let isOurs = true;
-    drain.endpoints(c.env.incoming, c.env.outgoing, () => {
-      isOurs = false;
-    });
-    return isOurs ? RESPONSE_ALREADY_SENT : next();
-  });
-  routeAll(app, once, setup);
-  const server = serveOnNode({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" });
-  const drain = drainable(server, once, setup.drain);
-  const endConnections = connectionsOf(server);
-  await heard(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return {
-    url: `http://127.0.0.1:${address.port}`,
-    drain,
-    close() {
-      const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
-      endConnections();
-      return closed;
-    },
-  };
-}
-
-function instanceOf({ instance, scope }: AdapterSetup): Onceover<Context> {
+/** The suite's instance, over Hono's own requests. */
+export function instanceOf({ instance, scope }: AdapterSetup): Onceover<Context> {
   return createOnceover<Context>({ ...instance, scope: (c) => scope((name) => c.req.header(name)) });
 }
 
-function routeAll<E extends Env>(app: Hono<E>, once: Onceover<Context>, { routes }: AdapterSetup): void {
+/** The suite's routes. */
+export function routeAll<E extends Env>(app: Hono<E>, once: Onceover<Context>, { routes }: AdapterSetup): void {
   app.onError((_error, c) => c.text("it failed", 500));
   for (const route of routes) app.route(route.router ?? "/", routed(once, route));
 }
