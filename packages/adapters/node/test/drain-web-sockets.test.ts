@@ -1,23 +1,28 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { connect, type Socket } from "node:net";
-import { closeFrame, createFrameTracker } from "@onceover/core/drain";
+import { connect } from "node:net";
+import { closeFrame } from "@onceover/core/drain";
 import { LOCALHOST } from "@onceover/test/localhost";
 import { until } from "@onceover/test/wait";
-import { Agent, WebSocket as UndiciWebSocket } from "undici";
 import { afterEach, describe, expect, it } from "vitest";
 import type { DrainOptions } from "../src/index.js";
 import { tunnelUpgrade } from "../src/tunnel.js";
 import { type Leaving, outcomesOf, PATIENT, SHORT, stage } from "./drain-stage.js";
-import { WebSocket, type WebSocketEnd, WebSocketServer } from "./web-socket.js";
+import {
+  AGREED,
+  askForUpgrade,
+  chatter,
+  flood,
+  MASKED_CLOSE,
+  rawClient,
+  type Seen,
+  type ServerEnd,
+  undiciClient,
+  upgradeTo,
+  wsClient,
+} from "./drained-web-sockets.js";
+import { WebSocket, WebSocketServer } from "./web-socket.js";
 
-interface ServerEnd extends WebSocketEnd {
-  readonly bufferedAmount: number;
-  readonly readyState: number;
-  send(data: string | Buffer, options?: { readonly binary?: boolean; readonly fin?: boolean }): void;
-}
-
-const OPEN = 1;
 /** Service Restart. */
 const RESTART = { code: 1012, isClean: true };
 
@@ -37,81 +42,6 @@ async function stageSockets(
   const sockets = new WebSocketServer({ server, perMessageDeflate: deflate ? { threshold: 0 } : false });
   sockets.on("connection", prepare);
   return stage(server, options);
-}
-
-/** Sends numbered messages every few ms: small and large ones, texts and bytes, whole and in fragments, each from a tick of its own. */
-function chatter(end: ServerEnd): void {
-  let number = 0;
-  let fragment = 0;
-  const timer = setInterval(() => {
-    if (end.readyState !== OPEN || end.bufferedAmount > 1_000_000) return;
-    if (fragment > 0) {
-      fragment = (fragment + 1) % 4;
-      return end.send("~".repeat(fragment * 1000), { fin: fragment === 0 });
-    }
-    const message = `${number} ${"x".repeat(number % 50 === 7 ? 90_000 : number % 20)}`;
-    number += 1;
-    if (number % 5 === 0) fragment = 1;
-    const data = number % 2 === 0 ? message : Buffer.from(message);
-    end.send(data, { binary: number % 2 !== 0, fin: fragment === 0 });
-  }, 10);
-  end.on("message", (data: Buffer) => {
-    if (!String(data).startsWith("up ")) throw new Error("a message of the client's was broken");
-  });
-  end.on("close", () => clearInterval(timer));
-}
-
-interface Seen {
-  messages: number;
-  /** Whether each message had the number that was next. */
-  isInOrder: boolean;
-  closed: { readonly code: number; readonly isClean: boolean } | undefined;
-}
-
-function newSeen(): Seen {
-  return { messages: 0, isInOrder: true, closed: undefined };
-}
-
-function take(seen: Seen, text: string): void {
-  seen.isInOrder &&= text.startsWith(`${seen.messages} `);
-  seen.messages += 1;
-}
-
-function wsClient(url: string): Seen {
-  const seen = newSeen();
-  const client = new WebSocket(url.replace("http", "ws"), [], { rejectUnauthorized: false });
-  const timer = setInterval(() => {
-    if (seen.messages > 0) client.send("up from ws");
-  }, 5);
-  let hasFailed = false;
-  client.on("error", () => {
-    hasFailed = true;
-  });
-  client.on("message", (data: Buffer) => take(seen, data.toString("latin1")));
-  client.on("close", (code: number) => {
-    clearInterval(timer);
-    seen.closed = { code, isClean: !hasFailed && code !== 1006 };
-  });
-  return seen;
-}
-
-function undiciClient(url: string): Seen {
-  const seen = newSeen();
-  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
-  const client = new UndiciWebSocket(url.replace("http", "ws"), { dispatcher });
-  client.binaryType = "arraybuffer";
-  const timer = setInterval(() => {
-    if (client.readyState === OPEN) client.send("up from undici");
-  }, 5);
-  client.addEventListener("message", ({ data }) =>
-    take(seen, typeof data === "string" ? data : Buffer.from(data).toString()),
-  );
-  client.addEventListener("close", ({ code, wasClean }) => {
-    clearInterval(timer);
-    seen.closed = { code, isClean: wasClean };
-    void dispatcher.close();
-  });
-  return seen;
 }
 
 const SERVERS = [
@@ -333,62 +263,3 @@ describe.concurrent("upgrades", () => {
     await close();
   });
 });
-
-const AGREED = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-/** Code 1012, masked with zeros. */
-const MASKED_CLOSE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xf4]);
-
-function upgradeTo(protocol: string): string {
-  const lines = ["GET /chat HTTP/1.1", "Host: a", "Connection: Upgrade", `Upgrade: ${protocol}`];
-  return `${[...lines, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="].join("\r\n")}\r\n\r\n`;
-}
-
-async function askForUpgrade(port: number): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
-  socket.write(upgradeTo("websocket"));
-  let answer = "";
-  for await (const chunk of socket) answer += chunk;
-  return answer;
-}
-
-interface RawClient {
-  readonly socket: Socket;
-  readonly frames: ReturnType<typeof createFrameTracker>;
-  /** What came behind the head. */
-  bytes(): Buffer;
-  /** Whether the close frame was the last one. */
-  isOverAtClose(): boolean;
-}
-
-/** A WebSocket, byte by byte. */
-async function rawClient(port: number): Promise<RawClient> {
-  const socket = connect(port, "127.0.0.1");
-  const frames = createFrameTracker();
-  let received = Buffer.alloc(0);
-  let closedAt: number | undefined;
-  let seen = 0;
-  const headEnd = () => received.indexOf("\r\n\r\n") + 4;
-  socket.on("data", (chunk) => {
-    received = Buffer.concat([received, chunk]);
-    if (headEnd() < 4) return;
-    if (seen === 0) seen = headEnd();
-    for (; seen < received.length; seen++) {
-      frames.write(received.subarray(seen, seen + 1));
-      if (frames.hasClosed) closedAt ??= seen + 1;
-    }
-  });
-  socket.on("error", () => {});
-  socket.write(upgradeTo("websocket"));
-  await until("the upgrade was agreed to", () => headEnd() >= 4);
-  return {
-    socket,
-    frames,
-    bytes: () => received.subarray(headEnd()),
-    isOverAtClose: () => closedAt === received.length,
-  };
-}
-
-/** More than any system keeps for a client that does not read. */
-function flood(end: ServerEnd): void {
-  for (let at = 0; at < 32; at++) end.send(Buffer.alloc(1_000_000));
-}

@@ -30,7 +30,11 @@ export interface Drain {
 }
 
 /** A response of `node:http`, or of the compatibility API of `node:http2`. */
-export type EndpointResponse = Pick<ServerResponse, "end" | "setHeader" | "statusCode">;
+export interface EndpointResponse {
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  end(body: string): unknown;
+}
 
 /**
  * Lets a server leave without cutting anyone off: `serving → hold → drain → farewell → closed`. To be called before it listens,
@@ -94,7 +98,7 @@ export function drainable<Request>(server: Server, once: Onceover<Request>, opti
       if (answer(request, response as ServerResponse)) return;
       if (next !== undefined) return void next();
       response.statusCode = 404;
-      response.end();
+      response.end("");
     },
   };
 }

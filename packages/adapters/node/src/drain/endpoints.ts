@@ -3,7 +3,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import type { DrainReport, DrainState } from "@onceover/core/drain";
-import type { NodeRequest } from "../node-request.js";
+import { isHttp2, type NodeRequest } from "../node-request.js";
 import type { DrainSettings } from "./drain-settings.js";
 
 /** What the endpoints ask. */
@@ -48,7 +48,7 @@ export function isProbe({ endpoints }: DrainSettings, request: NodeRequest): boo
 
 /** Sends a report to whoever waited for it. */
 export function sendReport(response: ServerResponse, report: DrainReport): void {
-  response.setHeader("Connection", "close");
+  if (!isHttp2(response.req)) response.setHeader("Connection", "close");
   send(response, 200, JSON.stringify(report));
 }
 
