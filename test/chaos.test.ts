@@ -11,7 +11,7 @@ import { TARGETS, type TargetName } from "./chaos/targets.js";
 
 /** A new one each time; a failure prints it. */
 const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
-const SECONDS = 5;
+const SECONDS = 4;
 
 describe("chaos", () => {
   let worker: Awaited<ReturnType<typeof bundleWorker>>;

@@ -35,7 +35,7 @@ export interface Failing {
 }
 
 /** How long a call of a store that hangs is waited for, in milliseconds. */
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 500;
 
 /** How each store is opened, by its name. */
 export const CANARY_STORES: readonly (readonly [string, () => Promise<CanaryStore>])[] = [
