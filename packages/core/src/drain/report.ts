@@ -21,7 +21,7 @@ export interface StreamReport {
   readonly kind: StreamKind;
   /** The revision that began it, and the one that ended it. */
   readonly revision: { readonly start: string; readonly end: string };
-  /** Of the body, as it was sent. */
+  /** Of the body, as the handler sent it, without the farewell. */
   readonly bytes: number;
   /** Whole events or records; `null` where they cannot be told, such as in a compressed stream. */
   readonly events: number | null;
