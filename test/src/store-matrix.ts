@@ -1,6 +1,6 @@
 /** Every adapter over one store. Memory, LMDB and a single Redis are in each adapter's own tests. */
 import { describeAdapter } from "@onceover/conformance";
-import { afterAll, vi } from "vitest";
+import { afterAll, describe, vi } from "vitest";
 import { startExpress } from "../../packages/adapters/express/test/start-express.js";
 import { startFastify } from "../../packages/adapters/fastify/test/start-fastify.js";
 import { startFetch } from "../../packages/adapters/fetch/test/start-fetch.js";
@@ -27,8 +27,11 @@ export function describeAdaptersOver(name: string, opener: StoreOpener): void {
   // The server under fetch and Hono prints each answer that is cut off.
   vi.spyOn(console, "error").mockImplementation(() => {});
   afterAll(() => opener.end());
-  for (const [adapter, suite] of ADAPTERS) {
-    // Pins know nothing of stores, and each adapter proves them in its own tests.
-    describeAdapter(`${adapter} over ${name}`, { ...suite, openStore: opener.openStore, pins: false });
-  }
+  // Each adapter has a case that waits for seconds; all of them at once wait no longer.
+  describe.concurrent(name, () => {
+    for (const [adapter, suite] of ADAPTERS) {
+      // Pins know nothing of stores, and each adapter proves them in its own tests.
+      describeAdapter(`${adapter} over ${name}`, { ...suite, openStore: opener.openStore, pins: false });
+    }
+  });
 }

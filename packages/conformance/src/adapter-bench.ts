@@ -23,7 +23,7 @@ import type {
 export interface AdapterCase {
   readonly rule: string;
   /** Left out where the framework has no such thing. */
-  readonly needs?: keyof AdapterCapabilities;
+  readonly needs?: keyof AdapterCapabilities | readonly (keyof AdapterCapabilities)[];
   /** Left out where the client speaks another protocol, which has no such thing. */
   readonly only?: Protocol;
   /** It waits for seconds, and is begun first. */

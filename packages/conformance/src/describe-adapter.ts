@@ -79,7 +79,8 @@ export function adapterCases({
 }: AdapterSuite): readonly AdapterCase[] {
   const all = pins ? ADAPTER_CASES : ADAPTER_CASES.filter((each) => !PINNED_CASES.includes(each));
   return all.filter(
-    ({ needs, only = protocol }) => (needs === undefined || (capabilities[needs] ?? true)) && only === protocol,
+    ({ needs = [], only = protocol }) =>
+      [needs].flat().every((need) => capabilities[need] ?? true) && only === protocol,
   );
 }
 

@@ -43,7 +43,7 @@ describe("describeAdapter", () => {
     for (const capability of ["bodyParser", "sendFile", "nodeResponse", "resourceCounts", "errorAnswers"] as const) {
       const out = without(capability);
       expect(out.length).toBeGreaterThan(0);
-      expect(new Set(out)).toEqual(new Set([capability]));
+      for (const needs of out) expect([needs].flat()).toContain(capability);
     }
   });
 

@@ -40,7 +40,8 @@ function expectEachInTime(observed: readonly Observed[]): void {
     ...others
   } = count(observed.map(({ outcome }) => outcome));
   expect(others).toEqual({});
-  expect(acquired).toBeGreaterThanOrEqual(CALLS / 4);
+  // Of those begun before the kill, the ones still in flight may be lost with their server.
+  expect(acquired).toBeGreaterThanOrEqual(CALLS / 8);
   expect(acquired + unavailable).toBe(CALLS);
 }
 
