@@ -44,11 +44,16 @@ export const ABORT_CASES: readonly AdapterCase[] = [
   {
     rule: "a client that dies in the middle of its body runs nothing and claims no key; the retry runs",
     async run({ store, serve }) {
-      const app = await serve(numbered());
-      for (const declared of [100, "none"] as const) {
+      let arrivals = 0;
+      const scope = () => {
+        arrivals += 1;
+        return ["one"];
+      };
+      const app = await serve({ options: { scope }, handler: numbered() });
+      for (const [before, declared] of ([100, "none"] as const).entries()) {
         const refusals = () => app.events.filter(({ type }) => type === "refused").length;
-        const before = refusals();
         const exchange = app.open({ key: "k", declared, body: "half of it" }, "head");
+        await until("it has arrived", () => arrivals > before);
         await pause(QUIET_MS);
         exchange.hangUp();
         await until("the server has noticed", () => refusals() > before);
