@@ -33,19 +33,31 @@ const LONGEST_ATTEMPT_MS = 10_000;
 
 /** An empty list of tasks. */
 export function createBackground(platform: Platform): Background {
-  const busy = new Set<Task>();
+  /**
+   * What goes on, each at a place of its own, and the places that are free: the tables that a long-lived Set grows out of hold on
+   * to the runs that were in them, until the next full garbage collection.
+   */
+  const busy: (Task | undefined)[] = [];
+  const free: number[] = [];
   /** When each task is over at the latest: a platform may have ended one without a word. */
   const tasks = new Set<Task & { readonly untilMs: number }>();
   let waiting: (() => void)[] = [];
 
   function enter(task: Task): () => void {
-    busy.add(task);
+    const place = free.pop() ?? busy.length;
+    busy[place] = task;
     return () => {
-      busy.delete(task);
-      if (busy.size > 0) return;
+      if (busy[place] !== task) return;
+      busy[place] = undefined;
+      free.push(place);
+      if (!isIdle()) return;
       for (const wake of waiting) wake();
       waiting = [];
     };
+  }
+
+  function isIdle(): boolean {
+    return free.length === busy.length;
   }
 
   async function retry(
@@ -61,7 +73,7 @@ export function createBackground(platform: Platform): Background {
 
   return {
     enter,
-    interrupt: () => [...busy].flatMap((task) => task.interrupt?.() ?? []),
+    interrupt: () => busy.flatMap((task) => task?.interrupt?.() ?? []),
     async retry(pausesMs, attempt) {
       const nowMs = platform.monotonicMs();
       for (const task of tasks) if (task.untilMs < nowMs) tasks.delete(task);
@@ -78,7 +90,7 @@ export function createBackground(platform: Platform): Background {
         leave();
       }
     },
-    idle: () => (busy.size === 0 ? Promise.resolve() : new Promise((wake) => waiting.push(wake))),
+    idle: () => (isIdle() ? Promise.resolve() : new Promise((wake) => waiting.push(wake))),
   };
 }
 
