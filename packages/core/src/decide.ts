@@ -19,12 +19,7 @@ export type Decision =
 export function decide(found: Acquired | Begun, fingerprint: Fingerprint): Decision {
   switch (found.outcome) {
     case "acquired":
-      return {
-        action: "run",
-        fence: found.fence,
-        attempt: found.attempt,
-        ...("transaction" in found ? { transaction: found.transaction } : {}),
-      };
+      return { ...found, action: "run" };
     case "running":
       return found.fingerprint === fingerprint ? { action: "wait", leaseLeftMs: found.leaseLeftMs } : REUSED;
     case "unknown":

@@ -16,7 +16,7 @@ const unknown = (fingerprint: Fingerprint) =>
 
 describe("decide", () => {
   it("lets an acquired key run", () => {
-    expect(decide({ outcome: "acquired", fence: 7, attempt: 2 }, OURS)).toEqual({
+    expect(decide({ outcome: "acquired", fence: 7, attempt: 2 }, OURS)).toMatchObject({
       action: "run",
       fence: 7,
       attempt: 2,
