@@ -78,7 +78,7 @@ async function acquireOnce<Request>(
       if (decision.transaction === undefined && shell.platform.monotonicMs() - sentAtMs >= settings.leaseMs) {
         return claimAgain(mount, arrival, flight, token, plan);
       }
-      return run(mount, arrival, flight, { ...decision, token, sentAtMs });
+      return run(mount, arrival, flight, decision, token, sentAtMs);
     case "replay":
       return landReplay(mount, arrival, flight, decision.record);
     case "refuse":
@@ -123,11 +123,12 @@ function run<Request>(
   mount: MountContext<Request>,
   arrival: Arrival<Request>,
   flight: Flight,
-  claimed: Pick<Claim, "fence" | "attempt" | "token" | "sentAtMs" | "transaction">,
+  { fence, attempt, transaction }: Pick<Claim, "fence" | "attempt" | "transaction">,
+  token: OwnerToken,
+  sentAtMs: number | undefined,
 ): Verdict {
   const { shell, settings } = mount;
   const { key, fingerprint, idempotencyKey } = arrival;
-  const { token, fence, attempt, sentAtMs, transaction } = claimed;
   flight.leaseLeftMs = settings.leaseMs;
   flight.claim("here");
   // Spelled out: spreading objects of many kinds is slow, and this is part of every first request.
@@ -266,5 +267,5 @@ function storeDown<Request>(
     return landRefusal(mount, arrival, flight, code, { retryAfterSeconds: 1 });
   }
   mount.shell.emit({ type: "ran-unrecorded", keyDigest: keyDigest(arrival.key) });
-  return run(mount, arrival, flight, { token, fence: 0, attempt: 1, sentAtMs: undefined });
+  return run(mount, arrival, flight, { fence: 0, attempt: 1 }, token, undefined);
 }

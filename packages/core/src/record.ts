@@ -66,33 +66,34 @@ export function isSafeHeader([name, value]: HeaderLine): boolean {
 const NO_HEADERS: readonly HeaderLine[] = [];
 const NO_CHUNKS: readonly Uint8Array[] = [];
 
-/** Turns a record into bytes. Plain loops: this is part of every first request. */
+/** Records are written one behind the other into memory that they share: an allocation for each costs more than writing it. */
+const SLAB_BYTES = 65_536;
+let slab = new Uint8Array(0);
+
+/** Turns a record into bytes, which may be a view of larger memory. Plain loops: this is part of every first request. */
 export function encodeRecord(record: RunRecord): Uint8Array {
   const headers = record.kind === "answer" ? record.headers : NO_HEADERS;
   const chunks = record.kind === "answer" ? record.chunks : NO_CHUNKS;
   const texts: string[] = [record.fingerprint, record.revision];
   for (const [name, value] of headers) texts.push(name, value);
-  const text = encoder.encode(texts.join(""));
-  const textAt = HEAD_BYTES + 4 * (texts.length + chunks.length);
-  const bodyAt = textAt + text.length;
-  let bytesInAll = bodyAt;
-  for (const chunk of chunks) bytesInAll += chunk.length;
-  const bytes = new Uint8Array(bytesInAll);
-  const view = new DataView(bytes.buffer);
-  writeHead(view, record, texts.length, chunks.length, text.length);
-  writeLengths(view, HEAD_BYTES, texts);
-  writeLengths(view, HEAD_BYTES + 4 * texts.length, chunks);
-  bytes.set(text, textAt);
-  writeChunks(bytes, bodyAt, chunks);
-  return bytes;
-}
-
-function writeLengths(view: DataView, from: number, pieces: readonly { readonly length: number }[]): void {
-  let at = from;
-  for (const { length } of pieces) {
-    view.setUint32(at, length);
-    at += 4;
+  const text = texts.join("");
+  const pieces = [...texts, ...chunks];
+  const textAt = HEAD_BYTES + 4 * pieces.length;
+  // No UTF-16 unit takes more than three bytes.
+  let maxBytes = textAt + 3 * text.length;
+  for (const chunk of chunks) maxBytes += chunk.length;
+  const place = maxBytes > slab.length ? new Uint8Array(Math.max(maxBytes, SLAB_BYTES)) : slab;
+  let end = textAt + encoder.encodeInto(text, place.subarray(textAt)).written;
+  const view = new DataView(place.buffer, place.byteOffset);
+  writeHead(view, record, texts.length, chunks.length, end - textAt);
+  for (let at = 0; at < pieces.length; at++) view.setUint32(HEAD_BYTES + 4 * at, pieces[at]?.length ?? 0);
+  for (const chunk of chunks) {
+    place.set(chunk, end);
+    end += chunk.length;
   }
+  // What was given out is never written again.
+  slab = place.subarray(end);
+  return place.subarray(0, end);
 }
 
 function writeHead(view: DataView, record: RunRecord, texts: number, chunks: number, textBytes: number): void {
@@ -105,14 +106,6 @@ function writeHead(view: DataView, record: RunRecord, texts: number, chunks: num
   view.setUint32(18, textBytes);
 }
 
-function writeChunks(bytes: Uint8Array, at: number, chunks: readonly Uint8Array[]): void {
-  let offset = at;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-}
-
 /** Whether an answer with this many header lines has a record at all. */
 export function fitsRecord(headers: readonly HeaderLine[]): boolean {
   return 2 + 2 * headers.length <= MAX_TEXTS && headers.every(isSafeHeader);
@@ -123,33 +116,19 @@ const UNREADABLE: Decoded = { outcome: "unreadable" };
 /** Reads a record. Never throws; takes time linear in the number of bytes. Plain loops: this is part of every replay. */
 export function decodeRecord(bytes: Uint8Array): Decoded {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length === 0 || view.getUint8(0) !== VERSION) return UNREADABLE;
-  if (bytes.length < HEAD_BYTES) return UNREADABLE;
-  const counts = { texts: view.getUint16(12), chunks: view.getUint32(14), textBytes: view.getUint32(18) };
-  const textAt = HEAD_BYTES + 4 * (counts.texts + counts.chunks);
-  const bodyAt = textAt + counts.textBytes;
+  if (bytes.length < HEAD_BYTES || view.getUint8(0) !== VERSION) return UNREADABLE;
+  const textCount = view.getUint16(12);
+  const textAt = HEAD_BYTES + 4 * (textCount + view.getUint32(14));
+  const bodyAt = textAt + view.getUint32(18);
   if (bodyAt > bytes.length) return UNREADABLE;
-  const lengths = readLengths(view, counts.texts + counts.chunks);
-  const texts = splitText(bytes.subarray(textAt, bodyAt), lengths.slice(0, counts.texts));
-  const chunks = splitBytes(bytes.subarray(bodyAt), lengths.slice(counts.texts));
-  if (texts === undefined || chunks === undefined) return UNREADABLE;
-  return assemble(view, texts, chunks);
-}
-
-function readLengths(view: DataView, count: number): number[] {
   const lengths: number[] = [];
-  for (let at = HEAD_BYTES; lengths.length < count; at += 4) lengths.push(view.getUint32(at));
-  return lengths;
-}
-
-function splitText(bytes: Uint8Array, lengths: readonly number[]): string[] | undefined {
-  const text = decodeText(bytes);
-  if (text === undefined || sum(lengths) !== text.length) return undefined;
-  let at = 0;
-  return lengths.map((length) => {
-    at += length;
-    return text.slice(at - length, at);
-  });
+  for (let at = HEAD_BYTES; at < textAt; at += 4) lengths.push(view.getUint32(at));
+  const text = decodeText(bytes.subarray(textAt, bodyAt));
+  if (text === undefined) return UNREADABLE;
+  const body = bytes.subarray(bodyAt);
+  const texts = split(text, lengths.slice(0, textCount), (from, to) => text.slice(from, to));
+  const chunks = split(body, lengths.slice(textCount), (from, to) => body.subarray(from, to));
+  return texts && chunks ? assemble(view, texts, chunks) : UNREADABLE;
 }
 
 function decodeText(bytes: Uint8Array): string | undefined {
@@ -160,17 +139,18 @@ function decodeText(bytes: Uint8Array): string | undefined {
   }
 }
 
-function splitBytes(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] | undefined {
-  if (sum(lengths) !== bytes.length) return undefined;
+/** `undefined` where the lengths do not add up to the whole. */
+function split<Piece>(
+  whole: { readonly length: number },
+  lengths: readonly number[],
+  piece: (from: number, to: number) => Piece,
+): Piece[] | undefined {
   let at = 0;
-  return lengths.map((length) => {
+  const pieces = lengths.map((length) => {
     at += length;
-    return bytes.subarray(at - length, at);
+    return piece(at - length, at);
   });
-}
-
-function sum(lengths: readonly number[]): number {
-  return lengths.reduce((total, length) => total + length, 0);
+  return at === whole.length ? pieces : undefined;
 }
 
 function assemble(view: DataView, texts: readonly string[], chunks: readonly Uint8Array[]): Decoded {

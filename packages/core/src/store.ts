@@ -162,7 +162,8 @@ export interface Store {
   /**
    * Turns the running record of `token` into a done one that stays `retentionMs` from now. Again with the same token: `ok`,
    * and the first record stands. After the retention ended: `stale`, nothing is written. Rejects with `store-full` where
-   * the record does not fit: it stays running. The bytes are handed over: the caller changes them no more.
+   * the record does not fit: it stays running. The bytes are handed over: the caller changes them no more. They may be a view of
+   * larger memory, of which nothing else is to be kept.
    */
   complete(key: StoreKey, token: OwnerToken, record: Uint8Array, retentionMs: number): Promise<Written>;
   /** Frees the key: the next acquire runs, with a higher fence. Again with the same token: `ok`, while nobody acquired it since. A done record is never freed. */

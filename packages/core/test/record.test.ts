@@ -51,6 +51,16 @@ describe("the bytes of a record", () => {
     expect(decodeRecord(bytes(golden))).toEqual({ outcome: "record", record });
   });
 
+  it("are never written again, whatever is encoded after them", () => {
+    const sizes = [0, 1, 300, 20_000, 65_535, 70_000, 200, 65_000, 1_000_000, 50];
+    const encoded = Array.from({ length: 100 }, (_, at) => {
+      const chunk = new Uint8Array(sizes[at % sizes.length] ?? 0).fill(at);
+      const record = encodeRecord({ ...ANSWER, revision: "€".repeat(at), chunks: [chunk] });
+      return { record, first: record.slice() };
+    });
+    for (const { record, first } of encoded) expect(Buffer.compare(record, first)).toBe(0);
+  });
+
   it("are read wherever they lie in a larger buffer", () => {
     const page = new Uint8Array(GOLDEN_ANSWER.length + 20);
     page.set(GOLDEN_ANSWER, 7);
