@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import type { ContenderName, FrameworkName, Order, Tally, Told } from "./protocol.js";
+import type { ContenderName, FingerprintName, FrameworkName, Order, Tally, Told } from "./protocol.js";
 
 /** Bytecode that was flushed while others were measured would be compiled anew on the next contender's account. */
 export const NODE_FLAGS = ["--no-flush-bytecode", "--no-memory-reducer"];
@@ -19,14 +19,20 @@ export interface ServerProcess {
   stop(): Promise<void>;
 }
 
+/** Which server it is to be. */
+export interface ServerAsked {
+  readonly framework: FrameworkName;
+  readonly contender: ContenderName;
+  readonly redisUrl: string;
+  readonly fingerprint: FingerprintName;
+}
+
 /** Starts a server process and settles when it listens. */
 export async function startServerProcess(
   script: string,
-  framework: FrameworkName,
-  contender: ContenderName,
-  redisUrl: string,
+  { framework, contender, redisUrl, fingerprint }: ServerAsked,
 ): Promise<ServerProcess> {
-  const child = fork(script, [framework, contender, redisUrl], { execArgv: NODE_FLAGS });
+  const child = fork(script, [framework, contender, redisUrl, fingerprint], { execArgv: NODE_FLAGS });
   const { port } = await hear(child, "listening");
   return {
     port,

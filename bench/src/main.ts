@@ -23,7 +23,7 @@ async function bench(flags: Flags): Promise<void> {
   console.log(`Node ${process.versions.node} on ${process.platform}, ${availableParallelism()} cores, ${flags.rounds} rounds
 of ${flags.requests} requests. bare: the framework with its own JSON parser; floor: SET NX GET and one compare-and-set by
 Lua over ioredis, a JSON record, 409 to a duplicate in flight; onceover: the framework's adapter over @onceover/redis,
-built from source. Only the ratios mean anything on another machine.`);
+built from source, its fingerprint "${flags.fingerprint}". Only the ratios mean anything on another machine.`);
 }
 
 async function measure(flags: Flags): Promise<Table[]> {

@@ -2,11 +2,20 @@ import { fork } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisServer } from "@onceover/test/redis-server";
 import type { Bundle } from "./bundle.js";
-import { NODE_FLAGS, type ServerProcess, startServerProcess } from "./contender.js";
+import { NODE_FLAGS, type ServerAsked, type ServerProcess, startServerProcess } from "./contender.js";
 import type { Flags } from "./flags.js";
 import { CONTENDERS, type ContenderName, type FrameworkName, type InProcessFigures } from "./protocol.js";
 import { spreadOf } from "./statistics.js";
-import { audit, connectionsOf, drive, openClients, scriptOf, WORKLOADS, type WorkloadName } from "./workload.js";
+import {
+  audit,
+  type Clients,
+  connectionsOf,
+  drive,
+  keepClients,
+  scriptOf,
+  WORKLOADS,
+  type WorkloadName,
+} from "./workload.js";
 
 /** What one contender came to in one workload, round by round. */
 export interface Figures {
@@ -30,8 +39,13 @@ export interface Measured {
 /** Two processes of one contender: what the first has answered, the second replays without having met it. */
 interface Contender {
   readonly name: ContenderName;
-  readonly first: ServerProcess;
-  readonly second: ServerProcess;
+  readonly first: Served;
+  readonly second: Served;
+}
+
+interface Served {
+  readonly server: ServerProcess;
+  readonly clients: Clients;
 }
 
 /** Measures the servers, framework by framework: in each round each workload meets all contenders, one after the other. */
@@ -44,7 +58,8 @@ export async function measureServers(
   const workloads = WORKLOADS.filter((name) => flags.only.has(name));
   const measured: Measured[] = [];
   for (const framework of workloads.length === 0 ? [] : flags.frameworks) {
-    const start = (name: ContenderName) => startContender(server, framework, name, redis.url);
+    const asked = { framework, redisUrl: redis.url, fingerprint: flags.fingerprint };
+    const start = (contender: ContenderName) => startContender(server, { ...asked, contender });
     const contenders = await Promise.all(CONTENDERS.map(start));
     const rows = workloads.flatMap((workload) => flags.inFlight.map((inFlight) => row(framework, workload, inFlight)));
     measured.push(...rows);
@@ -57,7 +72,7 @@ export async function measureServers(
         for (const each of rows) await meetAll(each, rotated(contenders, round), `r${round}`, flags.requests);
       }
     } finally {
-      await Promise.all(contenders.flatMap(({ first, second }) => [first.stop(), second.stop()]));
+      await Promise.all(contenders.flatMap(({ first, second }) => [first.server.stop(), second.server.stop()]));
     }
   }
   return measured;
@@ -74,15 +89,13 @@ export async function measureInProcess({ inProcess }: Bundle, flags: Flags): Pro
   });
 }
 
-async function startContender(
-  script: string,
-  framework: FrameworkName,
-  name: ContenderName,
-  redisUrl: string,
-): Promise<Contender> {
-  const start = () => startServerProcess(script, framework, name, redisUrl);
+async function startContender(script: string, asked: ServerAsked): Promise<Contender> {
+  const start = async (): Promise<Served> => {
+    const server = await startServerProcess(script, asked);
+    return { server, clients: keepClients(server.port) };
+  };
   const [first, second] = await Promise.all([start(), start()]);
-  return { name, first, second };
+  return { name: asked.contender, first, second };
 }
 
 async function warmUp(
@@ -92,7 +105,7 @@ async function warmUp(
   requests: number,
 ): Promise<void> {
   for (const workload of workloads) {
-    const warm = row(framework, workload, 16);
+    const warm = row(framework, workload, 64);
     await meet(warm, contender, "warm", requests);
   }
 }
@@ -110,13 +123,12 @@ async function meetAll(
 async function meet(measured: Measured, contender: Contender, label: string, requests: number): Promise<void> {
   const { workload, inFlight } = measured;
   const script = scriptOf(workload, `${label}-${workload}-${inFlight}`, requests, inFlight);
-  const server = script.via === "same process" ? contender.first : contender.second;
+  const { server, clients: clientsOf } = script.via === "same process" ? contender.first : contender.second;
   await prime(contender.first, script.prime);
-  const clients = await openClients(server.port, script.clients, connectionsOf(workload));
+  const clients = await clientsOf(script.clients, connectionsOf(workload));
   await server.begin();
   const load = await drive(clients, script.measured);
   const { cpuUs, tally } = await server.end();
-  for (const connection of clients.flat()) connection.close();
   audit(workload, contender.name, load, tally);
   const figures = measured.figures[contender.name];
   figures.cpuUs.push(cpuUs / load.answered);
@@ -126,11 +138,9 @@ async function meet(measured: Measured, contender: Contender, label: string, req
 }
 
 /** Sends what the window's keys must have met before, uncounted; then the machine may come to rest. */
-async function prime(server: ServerProcess, requests: readonly Buffer[]): Promise<void> {
+async function prime({ clients }: Served, requests: readonly Buffer[]): Promise<void> {
   if (requests.length === 0) return;
-  const clients = await openClients(server.port, 16, 1);
-  await drive(clients, requests);
-  for (const connection of clients.flat()) connection.close();
+  await drive(await clients(16, 1), requests);
   await sleep(20);
 }
 

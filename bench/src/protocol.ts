@@ -12,6 +12,12 @@ export type ContenderName = "bare" | "floor" | "onceover";
 /** In the order in which the first round meets them. */
 export const CONTENDERS = ["bare", "floor", "onceover"] as const satisfies readonly ContenderName[];
 
+/** What onceover's mounts compare payloads by. */
+export type FingerprintName = "request" | "off";
+
+/** Both of them; the default first. */
+export const FINGERPRINTS = ["request", "off"] as const satisfies readonly FingerprintName[];
+
 /** What a server counts while it is measured. */
 export interface Tally {
   /** How often the handler ran. */

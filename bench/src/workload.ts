@@ -71,8 +71,25 @@ export function connectionsOf(workload: WorkloadName): number {
   return workload === "burst of ten" ? BURST : 1;
 }
 
+/** The connections of so many clients, each of which holds so many. */
+export type Clients = (clients: number, each: number) => Promise<Connection[][]>;
+
+/**
+ * Connections that stay open from window to window, as those of a real load do: when all of them end, the engine forgets what
+ * sockets are like, and compiles a part of the server anew in the next window.
+ */
+export function keepClients(port: number): Clients {
+  const kept = new Map<string, Promise<Connection[][]>>();
+  return (clients, each) => {
+    const shape = `${clients} × ${each}`;
+    const known = kept.get(shape) ?? openClients(port, clients, each);
+    kept.set(shape, known);
+    return known;
+  };
+}
+
 /** Opens what `clients` of a workload need. */
-export function openClients(port: number, clients: number, each: number): Promise<Connection[][]> {
+function openClients(port: number, clients: number, each: number): Promise<Connection[][]> {
   const open = () => Promise.all(Array.from({ length: each }, () => openConnection(port)));
   return Promise.all(Array.from({ length: clients }, open));
 }

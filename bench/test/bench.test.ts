@@ -80,7 +80,25 @@ describe("the flags of the bench", () => {
     expect(rows.filter(([, load]) => load === "fresh").map(([framework]) => framework)).toEqual(["hono", "hono"]);
   });
 
+  it("measures onceover without a comparison of payloads where --fingerprint says so", async () => {
+    const text = await bench(
+      "--quick",
+      "--framework",
+      "fastify",
+      "--only",
+      "fresh",
+      "--in-flight",
+      "4",
+      "--fingerprint",
+      "off",
+    );
+    expect(text).toContain('its fingerprint "off"');
+  });
+
   it.each([
+    [["--fingerprint", "on"], '--fingerprint must be of request, off, got "on"'],
+    [["--fingerprint", "request,off"], '--fingerprint must be one of request, off, got "request,off"'],
+    [["--warm-up", "0"], '--warm-up must be a positive whole number, got "0"'],
     [["--rounds", "0"], '--rounds must be a positive whole number, got "0"'],
     [["--framework", "koa"], '--framework must be of express, fastify, hono, got "koa"'],
     [["--only", "stale"], '--only must be of fresh, replay, cached replay, burst of ten, in process, got "stale"'],

@@ -9,13 +9,13 @@ import { ours } from "./ours.js";
 import type { Serve } from "./serve.js";
 
 /** Express with its own JSON parser. */
-export const serveExpress: Serve = async (contender, redisUrl, tally) => {
+export const serveExpress: Serve = async ({ contender, redisUrl, fingerprint, tally }) => {
   const app = express();
   app.get("/ready", (_request, response) => void response.sendStatus(204));
   const middleware: Record<ContenderName, () => Promise<RequestHandler[]>> = {
     bare: async () => [],
     floor: async () => [floorOn(await openFloor(redisUrl))],
-    onceover: async () => [onceover(await ours<Request>(redisUrl, tally), { required: true })],
+    onceover: async () => [onceover(await ours<Request>(redisUrl, tally), { required: true, fingerprint })],
   };
   app.use(express.json(), ...(await middleware[contender]()));
   app.post("/payments", (request, response) => {
@@ -27,6 +27,7 @@ export const serveExpress: Serve = async (contender, redisUrl, tally) => {
     setTimeout(() => response.status(201).json(receipt(request.body)), SLOW_MS);
   });
   const server = app.listen(0, "127.0.0.1");
+  server.keepAliveTimeout = 0;
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
 };

@@ -9,13 +9,14 @@ import { ours } from "./ours.js";
 import type { Serve } from "./serve.js";
 
 /** Fastify with its own JSON parser, and without a response schema. */
-export const serveFastify: Serve = async (contender, redisUrl, tally) => {
-  const app = fastify();
+export const serveFastify: Serve = async ({ contender, redisUrl, fingerprint, tally }) => {
+  const app = fastify({ keepAliveTimeout: 0 });
   app.get("/ready", (_request, reply) => void reply.code(204).send());
   const install: Record<ContenderName, () => Promise<unknown>> = {
     bare: async () => {},
     floor: async () => installFloor(app, await openFloor(redisUrl)),
-    onceover: async () => app.register(onceover, { once: await ours<FastifyRequest>(redisUrl, tally), required: true }),
+    onceover: async () =>
+      app.register(onceover, { once: await ours<FastifyRequest>(redisUrl, tally), required: true, fingerprint }),
   };
   await install[contender]();
   app.post<{ Body: { reference: unknown } }>("/payments", async (request, reply) => {

@@ -11,13 +11,13 @@ import { ours } from "./ours.js";
 import type { Serve } from "./serve.js";
 
 /** Hono on Node. */
-export const serveHono: Serve = async (contender, redisUrl, tally) => {
+export const serveHono: Serve = async ({ contender, redisUrl, fingerprint, tally }) => {
   const app = new Hono();
   app.get("/ready", (c) => c.body(null, 204));
   const middleware: Record<ContenderName, () => Promise<MiddlewareHandler | undefined>> = {
     bare: async () => undefined,
     floor: async () => floorOn(await openFloor(redisUrl)),
-    onceover: async () => onceover(await ours<Context>(redisUrl, tally), { required: true }),
+    onceover: async () => onceover(await ours<Context>(redisUrl, tally), { required: true, fingerprint }),
   };
   const used = await middleware[contender]();
   if (used !== undefined) app.use("/payments/*", used);
@@ -31,7 +31,10 @@ export const serveHono: Serve = async (contender, redisUrl, tally) => {
     await sleep(SLOW_MS);
     return c.json(receipt(body), 201);
   });
-  const server = createAdaptorServer({ fetch: app.fetch }).listen(0, "127.0.0.1");
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: { keepAliveTimeout: 0 } }).listen(
+    0,
+    "127.0.0.1",
+  );
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
 };

@@ -1,6 +1,14 @@
 /** One contender's server, in a process of its own so that its processor time is its own. */
 
-import { CONTENDERS, emptyTally, FRAMEWORKS, type FrameworkName, type Order, type Told } from "../protocol.js";
+import {
+  CONTENDERS,
+  emptyTally,
+  FINGERPRINTS,
+  FRAMEWORKS,
+  type FrameworkName,
+  type Order,
+  type Told,
+} from "../protocol.js";
 import { serveExpress } from "./express.js";
 import { serveFastify } from "./fastify.js";
 import { serveHono } from "./hono.js";
@@ -12,9 +20,10 @@ const SERVE: Readonly<Record<FrameworkName, Serve>> = {
   hono: serveHono,
 };
 
-const [frameworkGiven, contenderGiven, redisUrl = ""] = process.argv.slice(2);
+const [frameworkGiven, contenderGiven, redisUrl = "", fingerprintGiven] = process.argv.slice(2);
 const framework = oneOf("framework", FRAMEWORKS, frameworkGiven);
 const contender = oneOf("contender", CONTENDERS, contenderGiven);
+const fingerprint = oneOf("fingerprint", FINGERPRINTS, fingerprintGiven);
 const tally = emptyTally();
 let begunAt = process.cpuUsage();
 
@@ -23,7 +32,7 @@ process.on("message", (order: Order) => {
   else tell({ told: "counted", cpuUs: cpuUs(), tally });
 });
 process.on("disconnect", () => process.exit());
-tell({ told: "listening", port: await SERVE[framework](contender, redisUrl, tally) });
+tell({ told: "listening", port: await SERVE[framework]({ contender, redisUrl, fingerprint, tally }) });
 
 function oneOf<Name extends string>(what: string, names: readonly Name[], given: string | undefined): Name {
   const found = names.find((name) => name === given);

@@ -28,6 +28,8 @@ const LONGEST_MS = 60_000;
 export function createRecordCache(): RecordCache {
   /** In the order in which they were last asked for: a Map keeps the order of insertion. */
   const records = new Map<StoreKey, CachedRecord>();
+  /** Goes on where it was: to begin anew would step over every key that was deleted since the table was last rebuilt. */
+  const inOrder = records.keys();
 
   function put(key: StoreKey, cached: CachedRecord): CachedRecord {
     records.delete(key);
@@ -45,7 +47,7 @@ export function createRecordCache(): RecordCache {
     set(key, record, nowMs, retentionMs) {
       const cached = new OneCached(record, nowMs + Math.min(retentionMs, LONGEST_MS));
       if (answerBytes(record) > MAX_CACHED_BYTES) return cached;
-      const [oldest] = records.size < MAX_RECORDS ? [] : records.keys();
+      const oldest = records.size < MAX_RECORDS ? undefined : inOrder.next().value;
       if (oldest !== undefined) records.delete(oldest);
       return put(key, cached);
     },

@@ -33,6 +33,21 @@ describe("the cache of done records", () => {
     expect(cache.get(key(1), 0)).toBeUndefined();
   });
 
+  it("keeps a thousand records and no more, whatever is deleted and asked for meanwhile", () => {
+    const cache = createRecordCache();
+    const kept = (names: number) =>
+      Array.from({ length: names }, (_, i) => cache.get(key(i), 0)).filter(Boolean).length;
+    for (let i = 0; i < 5_000; i += 1) {
+      cache.set(key(i), answer(1), 0, DAY_MS);
+      cache.get(key(i - 900), 0);
+      if (i % 7 === 0) cache.delete(key(i - 3));
+    }
+    for (let i = 0; i < 5_000; i += 1) cache.delete(key(i));
+    for (let i = 0; i < 3_000; i += 1) cache.set(key(i), answer(1), 0, DAY_MS);
+    expect(kept(2_000)).toBe(0);
+    expect(kept(3_000)).toBe(1_000);
+  });
+
   it("keeps answers of at most 16 KiB, header and body, and still says how a longer one is replayed", () => {
     const cache = createRecordCache();
     const isCached = (name: string) => cache.get(key(name), 0) !== undefined;
