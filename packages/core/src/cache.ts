@@ -5,12 +5,16 @@ import type { ScopeDigest, StoreKey } from "./store.js";
 /** A done record at hand, with the answer it is replayed by. */
 export interface CachedRecord {
   readonly record: RunRecord;
-  /** Made when it is first asked for; `undefined` for a tombstone. */
+  /** `undefined` for a tombstone. */
   readonly replay: Answer | undefined;
   readonly untilMs: number;
 }
 
-/** Done records this process has seen, so that a retry costs no round trip. */
+/**
+ * Done records that this process has replayed, so that a further retry costs no round trip. What nobody asked for again is not
+ * kept: most records are never replayed, and in memory until they are evicted they would cost each run a fifth of its time, in
+ * garbage collection.
+ */
 export interface RecordCache {
   get(key: StoreKey, nowMs: number): CachedRecord | undefined;
   set(key: StoreKey, record: RunRecord, nowMs: number, retentionMs: number): CachedRecord;
@@ -45,7 +49,8 @@ export function createRecordCache(): RecordCache {
       return undefined;
     },
     set(key, record, nowMs, retentionMs) {
-      const cached = new OneCached(record, nowMs + Math.min(retentionMs, LONGEST_MS));
+      const replay = record.kind === "answer" ? replayAnswer(record) : undefined;
+      const cached = { record, replay, untilMs: nowMs + Math.min(retentionMs, LONGEST_MS) };
       if (answerBytes(record) > MAX_CACHED_BYTES) return cached;
       const oldest = records.size < MAX_RECORDS ? undefined : inOrder.next().value;
       if (oldest !== undefined) records.delete(oldest);
@@ -56,23 +61,6 @@ export function createRecordCache(): RecordCache {
       for (const key of records.keys()) if (key.startsWith(scope)) records.delete(key);
     },
   };
-}
-
-/** Most records are never replayed from here, and many of them live long enough to burden the garbage collector. */
-class OneCached implements CachedRecord {
-  readonly record: RunRecord;
-  readonly untilMs: number;
-  #replay: Answer | undefined;
-
-  constructor(record: RunRecord, untilMs: number) {
-    this.record = record;
-    this.untilMs = untilMs;
-  }
-
-  get replay(): Answer | undefined {
-    if (this.record.kind === "answer") this.#replay ??= replayAnswer(this.record);
-    return this.#replay;
-  }
 }
 
 function answerBytes(record: RunRecord): number {

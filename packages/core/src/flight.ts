@@ -36,14 +36,23 @@ export interface Flights {
 
 /** An empty sky. */
 export function createFlights(platform: Platform): Flights {
-  const byKey = new Map<StoreKey, Flight>();
+  // By way of places that are used again: the tables that a long-lived Map grows out of hold on to what was in them, each one to
+  // its next, until the next full garbage collection.
+  const places = new Map<StoreKey, number>();
+  const flights: (Flight | undefined)[] = [];
+  const free: number[] = [];
   return {
-    get: (key) => byKey.get(key),
+    get: (key) => flights[places.get(key) ?? -1],
     open(key, fingerprint) {
+      const place = free.pop() ?? flights.length;
       const flight = new Flight(platform, fingerprint, () => {
-        if (byKey.get(key) === flight) byKey.delete(key);
+        if (flights[place] !== flight) return;
+        if (places.get(key) === place) places.delete(key);
+        flights[place] = undefined;
+        free.push(place);
       });
-      byKey.set(key, flight);
+      flights[place] = flight;
+      places.set(key, place);
       return flight;
     },
   };

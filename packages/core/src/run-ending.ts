@@ -98,21 +98,11 @@ export class RunEnding {
     return asked.value;
   }
 
-  #recorded(record: RunRecord, recordBytes: number): void {
-    const { shell, settings } = this.#context;
-    const { key } = this.#claim;
-    const nowMs = shell.platform.monotonicMs();
-    shell.cache.set(key, record, nowMs, settings.retentionMs);
-    const runMs = nowMs - this.#startedAtMs;
-    const tombstone = record.kind === "answer" ? {} : { tombstone: record.kind };
-    shell.emit({
-      type: "recorded",
-      keyDigest: keyDigest(key),
-      status: record.status,
-      recordBytes,
-      runMs,
-      ...tombstone,
-    });
+  #recorded({ kind, status }: RunRecord, recordBytes: number): void {
+    const { shell } = this.#context;
+    const runMs = shell.platform.monotonicMs() - this.#startedAtMs;
+    const tombstone = kind === "answer" ? {} : { tombstone: kind };
+    shell.emit({ type: "recorded", keyDigest: keyDigest(this.#claim.key), status, recordBytes, runMs, ...tombstone });
   }
 
   /** The key has one answer, and it is not ours: a client must not be given a second one. */

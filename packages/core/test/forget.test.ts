@@ -28,6 +28,7 @@ describe("forgetScope()", () => {
   it("leaves what this process has at hand of other scopes: their retries cost no round trip", async () => {
     const house = await openHouse();
     for (const caller of ["alice", "bob", ["alice", "2"]]) await house.pay({ caller });
+    for (const caller of ["alice", "bob", ["alice", "2"]]) await house.send({ caller });
     await house.once.forgetScope("alice");
     house.store.reset();
     for (const caller of ["bob", ["alice", "2"]]) {

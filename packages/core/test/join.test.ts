@@ -37,7 +37,7 @@ describe("a duplicate that arrives while the answer is streamed, in the same pro
     expect(await ending).toEqual({ action: "send" });
     expect(seen(await house.send()).text).toBe("one two three");
     expect(house.eventsOf("run")).toHaveLength(1);
-    expect(house.eventsOf("replayed")).toMatchObject([{ from: "run" }, { from: "cache" }]);
+    expect(house.eventsOf("replayed")).toMatchObject([{ from: "run" }, { from: "store" }]);
   });
 
   it("that came before the first byte joins when there is one", async () => {

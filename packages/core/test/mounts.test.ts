@@ -44,7 +44,7 @@ describe("the events of a key's life", () => {
       { type: "verified", tier: "T0", findings: [] },
       { type: "run", keyDigest, attempt: 1, fence: 1_700_000_000_000 },
       { type: "recorded", keyDigest, status: 201, recordBytes: 132, runMs: 40 },
-      { type: "replayed", keyDigest, status: 201, from: "cache" },
+      { type: "replayed", keyDigest, status: 201, from: "store" },
       { type: "refused", code: "key-reused", keyDigest },
     ]);
   });

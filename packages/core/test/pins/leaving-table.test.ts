@@ -81,7 +81,7 @@ const PINNED: Readonly<Record<string, () => Promise<Record<string, string>>>> = 
   override: async () => ({ "x-release": "r2" }),
 };
 
-/** `r2` as the row says, over a registry with `r1` and `r3`, and a store in which `k-done` has a record. */
+/** `r2` as the row says, over a registry with `r1` and `r3`, and a store in which `k-done` has a record, which it has at hand. */
 async function stage(leaving: string, others: string): Promise<PinnedService> {
   const platform = fakePlatform();
   const registry = scriptedRegistry(platform.monotonicMs);
@@ -92,6 +92,8 @@ async function stage(leaving: string, others: string): Promise<PinnedService> {
   if (others === "leaving") await r3.become("draining");
   const service = pinnedService({ platform, store, pins: { writes }, revisions: side(registry) });
   await finish(runOf(await service.send({ method: "POST", key: "k-done" })));
+  // Replayed once, it is at hand.
+  await service.send({ method: "POST", key: "k-done" });
   await LEAVE[leaving]?.(service);
   if (others === "unreadable") {
     registry.down();

@@ -47,13 +47,14 @@ it("an instance asks the first object once whether its records are there", async
   ]);
 });
 
-it("a first run is two calls, a replay elsewhere one, and one where it is cached none", async () => {
+it("a first run is two calls, a replay one, and a second one in the same process none", async () => {
   const key = newKey();
   const first = await during(() => post(here, key));
   expect(first).toMatchObject({ methods: ["acquire", "complete"], result: { status: 201 } });
-  expect(await during(() => post(elsewhere, key))).toEqual({ methods: ["acquire"], result: first.result });
-  expect(await during(() => post(here, key))).toEqual({ methods: [], result: first.result });
-  expect(await during(() => post(elsewhere, key))).toEqual({ methods: [], result: first.result });
+  for (const methods of [["acquire"], []]) {
+    expect(await during(() => post(elsewhere, key))).toEqual({ methods, result: first.result });
+    expect(await during(() => post(here, key))).toEqual({ methods, result: first.result });
+  }
 });
 
 it("twenty first runs at once are forty calls", async () => {
