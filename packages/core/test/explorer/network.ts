@@ -76,7 +76,7 @@ export function send<T>(
         const answer = applyTo(world, key, step);
         const { state, token } = world.records.get(key) ?? {};
         const learn = () => {
-          if (state === "done" && open && verb !== "renew") from.cached = `${key}${token}`;
+          if (state === "done" && open && verb === "acquire") from.cached = `${key}${token}`;
           settle(() => resolve(answer));
         };
         return { text: `${id}:${answerText(answer, token)}`, enter: learn };

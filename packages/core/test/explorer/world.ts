@@ -80,7 +80,7 @@ export interface Process {
   repliesFirst: boolean;
   /** Digest of all that ever entered it. As core is deterministic, this stands for its whole memory. */
   memory: number;
-  /** The run whose record it has read or written: what its cache holds. */
+  /** The run whose record it was given: what its cache holds. */
   cached: string;
   serials: number;
 }
