@@ -113,10 +113,11 @@ export const OUTAGE_CASES: readonly AdapterCase[] = [
     },
   },
   {
-    rule: "store down after the run: the process that ran replays, another one answers 503, and neither runs",
+    rule: "store down after the run: a process that has replayed it replays, another one answers 503, and neither runs",
     async run({ store, serve }) {
       const [app, other] = [await serve(numbered()), await serve(numbered())];
       const first = await app.send({ key: "k", json: 1 });
+      expectReplay(await app.send({ key: "k", json: 1 }), first);
       store.down();
       expectReplay(await app.send({ key: "k", json: 1 }), first);
       await expectDown(other);
