@@ -39,7 +39,8 @@ export function retentionOf(storage: ObjectStorage, table: RecordTable): Retenti
     sweep(nowMs) {
       const isMore = table.removeExpired(nowMs, BATCH_RECORDS) === BATCH_RECORDS;
       const nextMs = table.earliestExpiryMs();
-      ringAt(nextMs === undefined || isMore ? nextMs : Math.max(nextMs, nowMs + EVERY_MS));
+      // What is left of a batch may have expired long ago, and an alarm that is set to ring so long ago may ring late, or never.
+      ringAt(nextMs === undefined ? undefined : isMore ? nowMs : Math.max(nextMs, nowMs + EVERY_MS));
     },
   };
 }
