@@ -39,8 +39,8 @@ export function retentionOf(storage: ObjectStorage, table: RecordTable): Retenti
     sweep(nowMs) {
       const isMore = table.removeExpired(nowMs, BATCH_RECORDS) === BATCH_RECORDS;
       const nextMs = table.earliestExpiryMs();
-      // What is left of a batch may have expired long ago, and an alarm that is set to ring so long ago may ring late, or never.
-      ringAt(nextMs === undefined ? undefined : isMore ? nowMs : Math.max(nextMs, nowMs + EVERY_MS));
+      // Not at the time that what is left has expired at: workerd forgets an alarm that is set to the very time of the one that rings.
+      ringAt(nextMs === undefined ? undefined : isMore ? nowMs + 1 : Math.max(nextMs, nowMs + EVERY_MS));
     },
   };
 }
